@@ -17,16 +17,20 @@
     │   ├── NotFound            404  a route or a resource other than a blob
     │   ├── MethodNotAllowed    405
     │   ├── Pruned              410  kept once, deleted after its window
-    │   └── BadConfiguration    (command line only)
+    │   ├── BadConfiguration    (command line only)
+    │   └── RemoteRejected      (client only) a refusal without a code that we know
     ├── Unavailable         nobody's fault; try again
     │   ├── NotEnough           503  fewer verified columns or points than recovery needs
+    │   │   └── NotEnoughReached    503  the same over the network: says which nodes failed, and how
     │   ├── NotReady            503  still starting, or stopping
     │   ├── VoidColumn          503  the blob's encoder never committed to this column's codeword
     │   ├── WorkerLost          503  a KZG worker died twice on the same task
     │   ├── StoreFault          503  the disk or the database failed
     │   ├── StoreInUse          503  another process has the store open
     │   ├── StoreFull           507  the disk budget, or the disk itself, is exhausted
-    │   └── PeerUnreachable     503  a node did not answer the client
+    │   ├── PeerUnreachable     503  a node did not answer the client
+    │   ├── FalseAnswer         502  a node answered the client with something that does not verify
+    │   └── RemoteUnavailable   (client only) a failure without a code that we know
     └── Bug                 500  ours: an invariant does not hold
 
 Status and code stand on the class; operands are fields, and go into the problem document of an
@@ -49,6 +53,8 @@ class HoldfastError(Exception):
     code: ClassVar[str] = "bug"
     template: ClassVar[str] = "unspecified error"
     retry_after_s: ClassVar[int | None] = None
+    advice: ClassVar[str] = ""
+    """What a person who sees this at a command line can do about it; empty: nothing in general."""
 
     def operands(self) -> dict[str, Any]:
         """The error's fields by name, in the order of declaration."""
@@ -261,6 +267,7 @@ class PayloadMismatch(BadData):
 
     code = "payload_mismatch"
     template = "the header's {what} is {value}, the payload's own is {expected}"
+    advice = "do not rely on that node"
     what: str
     value: str
     expected: str
@@ -316,6 +323,7 @@ class TooManyRequests(Rejected):
     status = 429
     code = "too_many_requests"
     template = "too many {what}: the limit is {bound}"
+    advice = "try again in a moment"
     retry_after_s = 1
     what: str
     bound: int
@@ -328,6 +336,7 @@ class UnknownBlob(Rejected):
     status = 404
     code = "unknown_blob"
     template = "blob {blob_id} was never stored here"
+    advice = "check the id, or ask another node"
     blob_id: str
 
 
@@ -361,6 +370,7 @@ class Pruned(Rejected):
     status = 410
     code = "pruned"
     template = "blob {blob_id} expired at {expired_at} (unix seconds) and was deleted"
+    advice = "only an archive or an older copy has it now"
     blob_id: str
     expired_at: int
 
@@ -374,6 +384,18 @@ class BadConfiguration(Rejected):
     source: str
     name: str
     reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class RemoteRejected(Rejected):
+    """A service refused, without a code that we know."""
+
+    code = "remote_rejected"
+    template = "{url} answered {http_status} {remote_code}: {detail}"
+    url: str
+    http_status: int
+    remote_code: str
+    detail: str
 
 
 # ---------------------------------------------------------------- unavailable: try again
@@ -399,11 +421,27 @@ class NotEnough(Unavailable):
 
 
 @dataclass(eq=False, kw_only=True)
+class NotEnoughReached(NotEnough):
+    """Fewer columns or points could be fetched and verified than recovery needs."""
+
+    code = "not_enough_reached"
+    template = "{held} {unit} could be fetched and verified, {needed} are needed ({failures})"
+    advice = "try again later, or name more nodes"
+    failures: dict[str, str]
+    """What went wrong, by the node's URL."""
+
+    def __str__(self) -> str:
+        failures = "; ".join(f"{url}: {reason}" for url, reason in self.failures.items())
+        return self.template.format(**self.operands() | {"failures": failures or "no node failed"})
+
+
+@dataclass(eq=False, kw_only=True)
 class NotReady(Unavailable):
     """The service is starting or stopping."""
 
     code = "not_ready"
     template = "not ready: {reason}"
+    advice = "try again in a moment"
     retry_after_s = 2
     reason: str
 
@@ -441,6 +479,7 @@ class StoreInUse(Unavailable):
 
     code = "store_in_use"
     template = "{path} is in use by another process; one node owns one directory"
+    advice = "stop the other process, or name another directory"
     path: str
 
 
@@ -450,7 +489,11 @@ class StoreFull(Unavailable):
 
     status = 507
     code = "store_full"
-    template = "storing {needed_bytes} bytes would exceed the budget: {free_bytes} of {budget_bytes} are free"
+    template = (
+        "storing {needed_bytes} bytes would exceed the budget: "
+        "{free_bytes} of {budget_bytes} are free"
+    )
+    advice = "give the node more disk, or wait until it prunes"
     retry_after_s = 3600
     needed_bytes: int
     free_bytes: int
@@ -463,8 +506,35 @@ class PeerUnreachable(Unavailable):
 
     code = "peer_unreachable"
     template = "{url}: {reason}"
+    advice = "check the address, and that the node runs (`holdfast node run`)"
     url: str
     reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class FalseAnswer(Unavailable):
+    """A node answered the client with something that does not verify."""
+
+    status = 502
+    code = "false_answer"
+    template = "{url} served a false {what}: {reason}"
+    advice = "do not rely on that node; ask another one"
+    url: str
+    what: str
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class RemoteUnavailable(Unavailable):
+    """A service failed, without a code that we know."""
+
+    code = "remote_unavailable"
+    template = "{url} answered {http_status} {remote_code}: {detail}"
+    advice = "try again later"
+    url: str
+    http_status: int
+    remote_code: str
+    detail: str
 
 
 # ---------------------------------------------------------------- bug: ours
@@ -475,4 +545,5 @@ class Bug(HoldfastError):
     """An invariant of ours does not hold."""
 
     template = "internal error: {reason}"
+    advice = "please report it, with what led to it"
     reason: str

@@ -1,0 +1,64 @@
+"""What every service and command of Holdfast shares: the error table as problem documents,
+settings from file, environment and flags, logging, metrics, events, health, and the output of
+commands. Nothing here knows what a blob is.
+"""
+
+from da_node.service.config import Settings, documentation, load
+from da_node.service.events import Broadcast, Closed, Lagged, Subscription
+from da_node.service.flags import settings_flags
+from da_node.service.health import Health, Report
+from da_node.service.logging import configure_logging, logger
+from da_node.service.metrics import METRICS_CONTENT_TYPE, Metrics
+from da_node.service.node_settings import NodeSettings
+from da_node.service.output import Output, Progress, printable, table, with_output
+from da_node.service.problems import (
+    PROBLEM_CONTENT_TYPE,
+    Problem,
+    error_from,
+    error_table,
+    problem_of,
+)
+from da_node.service.sse import (
+    EventDecoder,
+    ServerEvent,
+    StreamTooLong,
+    encode_comment,
+    encode_event,
+)
+from da_node.service.units import parse_bytes, parse_rate, parse_seconds
+
+__all__ = [
+    "METRICS_CONTENT_TYPE",
+    "PROBLEM_CONTENT_TYPE",
+    "Broadcast",
+    "Closed",
+    "EventDecoder",
+    "Health",
+    "Lagged",
+    "Metrics",
+    "NodeSettings",
+    "Output",
+    "Problem",
+    "Progress",
+    "Report",
+    "ServerEvent",
+    "Settings",
+    "StreamTooLong",
+    "Subscription",
+    "configure_logging",
+    "documentation",
+    "encode_comment",
+    "encode_event",
+    "error_from",
+    "error_table",
+    "load",
+    "logger",
+    "parse_bytes",
+    "parse_rate",
+    "parse_seconds",
+    "printable",
+    "problem_of",
+    "settings_flags",
+    "table",
+    "with_output",
+]

@@ -1,0 +1,63 @@
+"""Metrics: the one door to prometheus-client. Each service has a registry of its own, so that
+several services in one process, as in tests and local networks, do not share counters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+import da_node
+
+METRICS_CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+SECONDS_BUCKETS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+"""Default histogram bounds: half decades from a point read to the slowest allowed request."""
+
+
+class Metrics:
+    """One service's metrics, all named `holdfast_…`."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        self.gauge("build_info", "1, labelled with the version.", ["version"]).labels(
+            da_node.__version__
+        ).set(1)
+
+    def counter(self, name: str, meaning: str, labels: Sequence[str] = ()) -> Counter:
+        """A count that only grows; rendered with `_total` at the end of its name."""
+        return Counter(f"holdfast_{name}", meaning, labels, registry=self._registry)
+
+    def gauge(self, name: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
+        """A value that goes up and down."""
+        return Gauge(f"holdfast_{name}", meaning, labels, registry=self._registry)
+
+    def histogram(
+        self,
+        name: str,
+        meaning: str,
+        labels: Sequence[str] = (),
+        *,
+        buckets: Sequence[float] = SECONDS_BUCKETS,
+    ) -> Histogram:
+        """A distribution; seconds unless other buckets are given."""
+        return Histogram(
+            f"holdfast_{name}", meaning, labels, registry=self._registry, buckets=buckets
+        )
+
+    def render(self) -> bytes:
+        """The text that /metrics answers, of type METRICS_CONTENT_TYPE."""
+        return generate_latest(self._registry)
