@@ -391,11 +391,11 @@ class RemoteRejected(Rejected):
     """A service refused, without a code that we know."""
 
     code = "remote_rejected"
-    template = "{url} answered {http_status} {remote_code}: {detail}"
+    template = "{url} answered {http_status} {remote_code}: {answer}"
     url: str
     http_status: int
     remote_code: str
-    detail: str
+    answer: str
 
 
 # ---------------------------------------------------------------- unavailable: try again
@@ -529,12 +529,12 @@ class RemoteUnavailable(Unavailable):
     """A service failed, without a code that we know."""
 
     code = "remote_unavailable"
-    template = "{url} answered {http_status} {remote_code}: {detail}"
+    template = "{url} answered {http_status} {remote_code}: {answer}"
     advice = "try again later"
     url: str
     http_status: int
     remote_code: str
-    detail: str
+    answer: str
 
 
 # ---------------------------------------------------------------- bug: ours

@@ -25,7 +25,7 @@ from da_node.service.sse import (
     encode_comment,
     encode_event,
 )
-from da_node.service.units import parse_bytes, parse_rate, parse_seconds
+from da_node.service.units import format_bytes, parse_bytes, parse_rate, parse_seconds
 
 __all__ = [
     "METRICS_CONTENT_TYPE",
@@ -51,6 +51,7 @@ __all__ = [
     "encode_event",
     "error_from",
     "error_table",
+    "format_bytes",
     "load",
     "logger",
     "parse_bytes",

@@ -32,7 +32,7 @@ from typing import (
 import msgspec
 
 from da_node.errors import BadConfiguration
-from da_node.service.units import parse_bytes, parse_rate, parse_seconds
+from da_node.service.units import format_bytes, parse_bytes, parse_rate, parse_seconds
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,8 +84,12 @@ class Field:
     def default_text(self) -> str:
         """The default as documentation shows it."""
         if self.default is None:
-            return self.default_means
-        return _written(self.default)
+            return self.default_means or "none"
+        if isinstance(self.default, bool):
+            return str(self.default).lower()
+        if isinstance(self.default, int | float):
+            return _amount(self, self.default)
+        return str(self.default)
 
 
 def fields_of(schema: type[Settings]) -> list[Field]:
@@ -279,21 +283,20 @@ def _accepted(field: Field) -> str:
         return ", ".join(field.choices)
     if field.kind is bool:
         return "true, false"
-    if field.least is None and field.most is None:
-        return "path" if field.kind is Path else "text"
-    if field.most is None:
-        return f"from {_amount(field, field.least or 0)}"
-    return f"{_amount(field, field.least or 0)} to {_amount(field, field.most)}"
+    least = "" if field.least is None else _amount(field, field.least)
+    most = "" if field.most is None else _amount(field, field.most)
+    if least and most:
+        return f"{least} to {most}"
+    if least or most:
+        return f"from {least}" if least else f"to {most}"
+    return {Path: "path", str: "text", int: "whole number"}.get(field.kind, "number")
 
 
 def _amount(field: Field, number: float) -> str:
-    plain = f"{number:,.0f}" if float(number).is_integer() else f"{number:g}"
-    return plain + {"": "", "bytes": " bytes", "rate": " bytes/s", "seconds": " s"}[field.unit]
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value)
+    """The number as it may also be written in a source."""
+    if field.unit == "seconds":
+        return f"{number:g}s"
+    if field.unit == "":
+        return f"{number:g}" if field.kind is float else str(int(number))
+    size = format_bytes(int(number))
+    return f"{size}/s" if field.unit == "rate" else size

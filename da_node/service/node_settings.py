@@ -7,11 +7,11 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta
 
+from da_node.coding.parameters import MAX_PAYLOAD_BYTES
 from da_node.errors import BadConfiguration
 from da_node.service.config import Settings
 
 _MIB: Final = 1 << 20
-_MAX_PAYLOAD_BYTES: Final = 130_023_424
 
 
 class NodeSettings(Settings, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class NodeSettings(Settings, frozen=True, kw_only=True):
         int,
         Meta(
             ge=1,
-            le=_MAX_PAYLOAD_BYTES,
+            le=MAX_PAYLOAD_BYTES,
             description="Longest payload taken; encoding needs about four times as much memory.",
             extra={"unit": "bytes"},
         ),

@@ -134,15 +134,16 @@ class Output:
         )
         progress = Progress(bar, label, total)
         shown = self._err.is_terminal and not self.json
-        timer = threading.Timer(delay_s, bar.start) if shown else None
-        if timer is not None:
-            timer.start()
+        if not shown:
+            yield progress
+            return
+        timer = threading.Timer(delay_s, bar.start)
+        timer.start()
         try:
             yield progress
         finally:
-            if timer is not None:
-                timer.cancel()
-                timer.join()
+            timer.cancel()
+            timer.join()
             bar.stop()
 
 

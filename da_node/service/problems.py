@@ -97,7 +97,7 @@ def error_from(url: str, status: int, body: bytes) -> HoldfastError:
         url=url,
         http_status=status,
         remote_code=code[:64] if isinstance(code, str) else "",
-        detail=detail[:500] if isinstance(detail, str) else "no problem document",
+        answer=detail[:500] if isinstance(detail, str) else "no problem document",
     )
 
 
@@ -111,8 +111,8 @@ def error_table() -> list[tuple[int, str, str]]:
 
 
 def _classes() -> dict[str, type[HoldfastError]]:
-    """Class by code. Where a class shares its parent's code the more special one stands."""
-    return {cls.code: cls for cls in _walk(HoldfastError)}
+    """Class by code. Classes without a message of their own only group others."""
+    return {cls.code: cls for cls in _walk(HoldfastError) if cls.template != HoldfastError.template}
 
 
 def _walk(cls: type[HoldfastError]) -> Iterator[type[HoldfastError]]:

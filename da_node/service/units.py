@@ -36,6 +36,14 @@ def parse_seconds(text: str) -> float:
     return _quantity(text, _DURATIONS, 'a duration such as 30, "500ms", "30s" or "5m"')
 
 
+def format_bytes(size_bytes: int) -> str:
+    """The size exactly, in the largest binary unit that it is a whole number of."""
+    for name, unit in (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size_bytes and size_bytes % unit == 0:
+            return f"{size_bytes // unit}{name}"
+    return str(size_bytes)
+
+
 def _quantity(text: str, units: dict[str, int] | dict[str, float], expected: str) -> float:
     match = _QUANTITY.fullmatch(text)
     factor = units.get(match[2].lower()) if match else None
