@@ -8,7 +8,8 @@
     │   ├── BadData             422  bytes that parse or verify as nothing
     │   │   ├── WrongLength, UnsupportedVersion, LengthOutOfRange, BadCommitment,
     │   │   ├── NonCanonicalElement, BadPath, BadProof, BadCell, EmptyBatch,
-    │   │   └── ForeignItem, PayloadMismatch, BadArchive
+    │   │   ├── ForeignItem, PayloadMismatch,
+    │   │   └── BadArchive, BadTag, BadEntry, BeyondParity
     │   ├── PayloadTooLarge     413
     │   ├── RequestTimeout      408
     │   ├── RangeNotSatisfiable 416
@@ -28,6 +29,7 @@
     │   ├── StoreFault          503  the disk or the database failed
     │   ├── StoreInUse          503  another process has the store open
     │   ├── StoreFull           507  the disk budget, or the disk itself, is exhausted
+    │   ├── ArchiveFault        503  an archive file cannot be read or written
     │   ├── PeerUnreachable     503  a node did not answer the client
     │   ├── FalseAnswer         502  a node answered the client with something that does not verify
     │   └── RemoteUnavailable   (client only) a failure without a code that we know
@@ -284,6 +286,34 @@ class BadArchive(BadData):
 
 
 @dataclass(eq=False, kw_only=True)
+class BadTag(BadData):
+    """The first bytes of an archive's sector say what kind of file it is, and its shape."""
+
+    code = "bad_tag"
+    template = "{value} is not how a sector of a Holdfast archive begins"
+    value: str
+
+
+@dataclass(eq=False, kw_only=True)
+class BadEntry(BadData):
+    """An archive's content is a list of complete entries, each under its own SHA-256."""
+
+    code = "bad_entry"
+    template = "an entry of the archive {reason}"
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class BeyondParity(BadData):
+    """A codeword of an archive holds more damage than its 32 parity bytes restore."""
+
+    code = "beyond_parity"
+    template = "{damaged} of the {rows} sectors of a stripe are damaged, beyond what parity restores"
+    damaged: int
+    rows: int
+
+
+@dataclass(eq=False, kw_only=True)
 class PayloadTooLarge(Rejected):
     """The body is longer than the limit."""
 
@@ -498,6 +528,18 @@ class StoreFull(Unavailable):
     needed_bytes: int
     free_bytes: int
     budget_bytes: int
+
+
+@dataclass(eq=False, kw_only=True)
+class ArchiveFault(Unavailable):
+    """The disk failed, or is full, while an archive file was read or written."""
+
+    code = "archive_fault"
+    template = "{path}: {reason}"
+    advice = "free disk space or check the disk; an archive that was there before is unchanged"
+    retry_after_s = 60
+    path: str
+    reason: str
 
 
 @dataclass(eq=False, kw_only=True)
