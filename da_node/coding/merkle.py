@@ -1,0 +1,162 @@
+"""The Merkle tree over the leaves (CODING.md §3): RFC 6962 hashing, full, 13 levels.
+
+Column j is the subtree whose root is node j, six levels above the leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from hashlib import sha256
+from typing import Final
+
+from da_node.coding.parameters import COLUMNS, HASH_BYTES, POINTS_PER_COLUMN
+from da_node.coding.values import MerkleRoot
+
+_LEAF: Final = b"\x00"
+_NODE: Final = b"\x01"
+
+THREADED_LEAF_BYTES: Final = 16 * 1024
+"""Leaves from this size on are hashed in threads: hashlib lets go of the interpreter lock for
+each, and below it the handing over costs more than the hashing (measured)."""
+
+
+def leaf_hashes(leaves: memoryview, leaf_bytes: int, pool: Executor | None = None) -> bytes:
+    """Hashes of consecutive leaves, 32 bytes each, without copying them."""
+    if pool is None or leaf_bytes < THREADED_LEAF_BYTES:
+        return _hash_run(leaves, leaf_bytes)
+    count = len(leaves) // leaf_bytes
+    parts = [
+        leaves[start * leaf_bytes : (start + POINTS_PER_COLUMN) * leaf_bytes]
+        for start in range(0, count, POINTS_PER_COLUMN)
+    ]
+    return b"".join(pool.map(lambda part: _hash_run(part, leaf_bytes), parts))
+
+
+def _hash_run(leaves: memoryview, leaf_bytes: int) -> bytes:
+    digests = []
+    for start in range(0, len(leaves), leaf_bytes):
+        digest = sha256(_LEAF)
+        digest.update(leaves[start : start + leaf_bytes])
+        digests.append(digest.digest())
+    return b"".join(digests)
+
+
+def hash_node(left: bytes, right: bytes) -> bytes:
+    """A node from its two children."""
+    return sha256(_NODE + left + right).digest()
+
+
+def climb(node: bytes, index: int, path: bytes) -> bytes:
+    """Where `node`, at `index` of its level, ends after its path of siblings, bottom up."""
+    for start in range(0, len(path), HASH_BYTES):
+        sibling = path[start : start + HASH_BYTES]
+        node = hash_node(sibling, node) if index & 1 else hash_node(node, sibling)
+        index >>= 1
+    return node
+
+
+def levels_above(hashes: bytes) -> list[bytes]:
+    """All levels of the full tree over `hashes` (a power of two of them), bottom up, root last."""
+    levels = [hashes]
+    while len(hashes) > HASH_BYTES:
+        hashes = b"".join(
+            [
+                sha256(_NODE + hashes[start : start + 2 * HASH_BYTES]).digest()
+                for start in range(0, len(hashes), 2 * HASH_BYTES)
+            ]
+        )
+        levels.append(hashes)
+    return levels
+
+
+def path_in(levels: Sequence[bytes], index: int) -> bytes:
+    """Siblings of node `index` of the lowest level, bottom up, to just below the root."""
+    siblings = []
+    for level in levels[:-1]:
+        sibling = (index ^ 1) * HASH_BYTES
+        siblings.append(level[sibling : sibling + HASH_BYTES])
+        index >>= 1
+    return b"".join(siblings)
+
+
+def column_root(hashes: bytes) -> bytes:
+    """Root of the subtree over a column's 64 leaf hashes."""
+    return levels_above(hashes)[-1]
+
+
+class CommittedTree:
+    """The nodes from the column roots up to the Merkle root, as far as they are known.
+
+    An encoder knows them all. Who recovers a blob knows what its verified paths named; a column
+    that was rebuilt belongs to the tree only if it climbs to one of those (CODING.md §7).
+    """
+
+    def __init__(self, root: MerkleRoot) -> None:
+        self.root = root
+        height = COLUMNS.bit_length() - 1
+        self._levels: list[list[bytes | None]] = [
+            [None] * (COLUMNS >> level) for level in range(height)
+        ]
+        self._levels.append([bytes(root)])
+
+    @classmethod
+    def of_columns(cls, roots: bytes) -> CommittedTree:
+        """The whole tree over 128 column roots (4096 bytes)."""
+        levels = levels_above(roots)
+        tree = cls(MerkleRoot(levels[-1]))
+        tree._levels = [
+            [level[start : start + HASH_BYTES] for start in range(0, len(level), HASH_BYTES)]
+            for level in levels
+        ]
+        return tree
+
+    def learn(self, column: int, node: bytes, path: bytes) -> None:
+        """Note a column root and its path; the caller has seen it climb to the root."""
+        for level, start in enumerate(range(0, len(path), HASH_BYTES)):
+            sibling = path[start : start + HASH_BYTES]
+            self._levels[level][column], self._levels[level][column ^ 1] = node, sibling
+            node = hash_node(sibling, node) if column & 1 else hash_node(node, sibling)
+            column >>= 1
+
+    def fill(self, candidates: Sequence[bytes]) -> frozenset[int]:
+        """Complete the tree with 128 candidate column roots; the columns that do not belong.
+
+        Below a known node whose children are not known, either all candidates belong or none can
+        be shown to: without the others' hashes there is no path for any of them.
+        """
+        void: set[int] = set()
+        for level in range(len(self._levels)):
+            for index in range(COLUMNS >> level):
+                below = range(index << level, (index + 1) << level)
+                if self._is_lowest_known(level, index):
+                    void.update(self._adopt(level, index, below, candidates))
+        return frozenset(void)
+
+    def _is_lowest_known(self, level: int, index: int) -> bool:
+        known = self._levels[level][index] is not None
+        return known and (level == 0 or self._levels[level - 1][2 * index] is None)
+
+    def _adopt(
+        self, level: int, index: int, below: range, candidates: Sequence[bytes]
+    ) -> Iterable[int]:
+        subtree = levels_above(b"".join(candidates[column] for column in below))
+        if subtree[-1] != self._levels[level][index]:
+            return below
+        for depth, hashes in enumerate(subtree):
+            first = below.start >> depth
+            for offset in range(len(hashes) // HASH_BYTES):
+                node = hashes[offset * HASH_BYTES : (offset + 1) * HASH_BYTES]
+                self._levels[depth][first + offset] = node
+        return ()
+
+    def path(self, column: int) -> bytes | None:
+        """A column's seven siblings, or None where one of them is not known."""
+        siblings = []
+        for level in self._levels[:-1]:
+            sibling = level[column ^ 1]
+            if sibling is None:
+                return None
+            siblings.append(sibling)
+            column >>= 1
+        return b"".join(siblings)

@@ -1,0 +1,205 @@
+"""A blob from any sufficient part of it (CODING.md §7)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
+
+from da_node.coding import _kernel
+from da_node.coding.blob import EncodedBlob, aggregate_of, start_by_rows, threads_for
+from da_node.coding.column import Column, Point, VerifiedColumn, VerifiedPoint
+from da_node.coding.header import Header
+from da_node.coding.kzg import Kzg, local_prover
+from da_node.coding.merkle import CommittedTree, column_root, leaf_hashes
+from da_node.coding.parameters import (
+    CELL_BYTES,
+    DATA_COLUMNS,
+    DATA_POINTS,
+    ELEMENT_BYTES,
+    HASH_BYTES,
+    POINTS,
+    POINTS_PER_COLUMN,
+    ROW_BYTES,
+    column_leaves_bytes,
+    leaf_bytes,
+)
+from da_node.coding.verify import (
+    column_path_of,
+    column_root_of,
+    verify_columns,
+    verify_points,
+)
+from da_node.errors import Bug, ForeignItem, NotEnough
+
+_HALF_COLUMN: Final = POINTS_PER_COLUMN // 2
+_BEYOND_HALVES: Final = DATA_POINTS // 2
+"""32·|J| + 2048 points within columns J determine the blob: 2048 beyond half of each."""
+
+_Item = TypeVar("_Item", bound=Column | Point)
+
+
+def recover(
+    header: Header, columns: Iterable[Column], kzg: Kzg | None = None, *, threads: int = 1
+) -> EncodedBlob:
+    """The whole blob from any 64 columns; those not verified yet are verified first.
+
+    Raises NotEnough, and what verify_columns raises.
+    """
+    verified = admit_columns(header, columns, kzg, threads=threads)
+    leaves = recovered_leaves(header, verified, threads=threads)
+    tree = CommittedTree(header.merkle_root)
+    for column in verified:
+        tree.learn(column.index, column_root(column.leaf_hashes), column.path)
+    return _complete(header, leaves, tree, kzg)
+
+
+def recover_from_points(
+    header: Header, points: Iterable[Point], certified: bool = False, kzg: Kzg | None = None
+) -> EncodedBlob:
+    """The whole blob from enough points; those not verified yet are verified first.
+
+    Enough: 2048 beyond half of each column they lie in, counted where that is more than none.
+    `certified`: a valid certificate says that honest members verified 64 columns, so any 4096 do.
+    Raises NotEnough, and what verify_points raises.
+    """
+    verified = _admit_points(header, points, kzg)
+    _require_enough(verified, certified)
+    leaves = bytearray(POINTS * leaf_bytes(header.row_count))
+    known = bytearray(POINTS)
+    tree = CommittedTree(header.merkle_root)
+    width = leaf_bytes(header.row_count)
+    for point in verified:
+        leaves[point.index * width : (point.index + 1) * width] = point.leaf
+        known[point.index] = 1
+    for point in {point.column: point for point in verified}.values():
+        tree.learn(point.column, column_root_of(header, point), column_path_of(point))
+    cells = {point.column: point.cell for point in verified}
+    _solve(header, leaves, known, cells, threads=1)
+    return _complete(header, leaves, tree, kzg)
+
+
+def recovered_leaves(
+    header: Header, columns: Sequence[VerifiedColumn], *, threads: int = 1
+) -> bytearray:
+    """All 8192 leaves from 64 or more distinct verified columns. Raises NotEnough."""
+    if len(columns) < DATA_COLUMNS:
+        raise NotEnough(unit="columns", held=len(columns), needed=DATA_COLUMNS)
+    leaves = bytearray(POINTS * leaf_bytes(header.row_count))
+    known = bytearray(POINTS)
+    width = column_leaves_bytes(header.row_count)
+    for column in columns:
+        leaves[column.index * width : (column.index + 1) * width] = column.leaves
+        start = column.index * POINTS_PER_COLUMN
+        known[start : start + POINTS_PER_COLUMN] = b"\x01" * POINTS_PER_COLUMN
+    cells = {column.index: column.cell for column in columns}
+    _solve(header, leaves, known, cells, threads=threads)
+    return leaves
+
+
+def admit_columns(
+    header: Header, columns: Iterable[Column], kzg: Kzg | None = None, *, threads: int = 1
+) -> list[VerifiedColumn]:
+    """The columns, each index once; those not verified yet are verified. Raises ForeignItem."""
+    held = _distinct(columns)
+    verified = [column for column in held if isinstance(column, VerifiedColumn)]
+    _require_own(header, verified, "column")
+    plain = [column for column in held if not isinstance(column, VerifiedColumn)]
+    if plain:
+        verified += verify_columns(header, plain, kzg, threads=threads)
+    return verified
+
+
+def _admit_points(header: Header, points: Iterable[Point], kzg: Kzg | None) -> list[VerifiedPoint]:
+    held = _distinct(points)
+    verified = [point for point in held if isinstance(point, VerifiedPoint)]
+    _require_own(header, verified, "point")
+    plain = [point for point in held if not isinstance(point, VerifiedPoint)]
+    if plain:
+        verified += verify_points(header, plain, kzg)
+    return verified
+
+
+def _distinct(items: Iterable[_Item]) -> list[_Item]:
+    return list({item.index: item for item in items}.values())
+
+
+def _require_own(
+    header: Header, items: Sequence[VerifiedColumn | VerifiedPoint], unit: str
+) -> None:
+    for position, item in enumerate(items):
+        if item.header != header:
+            raise ForeignItem(
+                item=position,
+                unit=unit,
+                index=item.index,
+                value=item.header.blob_id.hex0x,
+                expected=header.blob_id.hex0x,
+            )
+
+
+def _require_enough(points: Sequence[VerifiedPoint], certified: bool) -> None:
+    if certified:
+        if len(points) < DATA_POINTS:
+            raise NotEnough(unit="points", held=len(points), needed=DATA_POINTS)
+        return
+    held = Counter(point.column for point in points)
+    beyond = sum(max(0, count - _HALF_COLUMN) for count in held.values())
+    if beyond < _BEYOND_HALVES:
+        raise NotEnough(
+            unit="points beyond half of each column", held=beyond, needed=_BEYOND_HALVES
+        )
+
+
+def _solve(
+    header: Header, leaves: bytearray, known: bytearray, cells: dict[int, bytes], *, threads: int
+) -> None:
+    """Fill in the leaves that are not known, rows side by side."""
+    rows = header.row_count
+    fill = _filler(leaves, rows, known)
+    with threads_for(threads) as pool:
+        for task in start_by_rows(pool, rows, fill):
+            task.result()
+    _require_same_aggregate(header, leaves, cells)
+
+
+def _filler(leaves: bytearray, rows: int, known: bytearray) -> Callable[[int, int], None]:
+    """What fills the unknown points of a run of rows; a whole half known needs no division."""
+    if all(known[:DATA_POINTS]):
+        return lambda first, last: _kernel.extend(leaves, rows, first, last)
+    if all(known[DATA_POINTS:]):
+        return lambda first, last: _kernel.extend_back(leaves, rows, first, last)
+    table = bytearray(POINTS * ELEMENT_BYTES)
+    _kernel.locator(known, table)
+    return lambda first, last: _kernel.recover(leaves, rows, first, last, known, table)
+
+
+def _require_same_aggregate(header: Header, leaves: bytearray, cells: dict[int, bytes]) -> None:
+    """A guard against faults of ours: 64 cells that open C determine what C commits to, so what
+    was recovered must combine to them."""
+    aggregate = aggregate_of(leaves, header.row_count, header.challenge)
+    for column, cell in cells.items():
+        if aggregate[column * CELL_BYTES : (column + 1) * CELL_BYTES] != cell:
+            raise Bug(reason=f"recovery of {header.blob_id.hex0x} does not fit column {column}")
+
+
+def _complete(
+    header: Header, leaves: bytearray, tree: CommittedTree, kzg: Kzg | None
+) -> EncodedBlob:
+    """The blob around recovered leaves: what climbs to the root, and proofs for all of it."""
+    hashes = leaf_hashes(memoryview(leaves).toreadonly(), leaf_bytes(header.row_count))
+    width = POINTS_PER_COLUMN * HASH_BYTES
+    roots = [column_root(hashes[start : start + width]) for start in range(0, len(hashes), width)]
+    aggregate = aggregate_of(leaves, header.row_count, header.challenge)
+    commitment, proofs = (kzg or local_prover()).commit_and_prove(aggregate[:ROW_BYTES])
+    if commitment != header.commitment:
+        raise Bug(reason=f"recovery of {header.blob_id.hex0x} does not open its commitment")
+    return EncodedBlob(
+        header=header,
+        leaves=memoryview(leaves).toreadonly(),
+        leaf_hashes=hashes,
+        tree=tree,
+        aggregate=aggregate,
+        proofs=proofs,
+        void_columns=tree.fill(roots),
+    )

@@ -1,0 +1,250 @@
+"""Whether columns and points hold (CODING.md §6), and nothing verified that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import overload
+
+from da_node.coding import _kernel
+from da_node.coding.column import CHECKED, Bytes, Column, Point, VerifiedColumn, VerifiedPoint
+from da_node.coding.header import Header
+from da_node.coding.kzg import Kzg, local_verifier
+from da_node.coding.merkle import climb, column_root, leaf_hashes, levels_above, path_in
+from da_node.coding.parameters import (
+    COLUMN_PATH_HASHES,
+    ELEMENT_BYTES,
+    HASH_BYTES,
+    POINTS_PER_COLUMN,
+    column_leaves_bytes,
+    leaf_bytes,
+)
+from da_node.coding.values import Proof
+from da_node.errors import (
+    BadCell,
+    BadPath,
+    BadProof,
+    EmptyBatch,
+    ForeignItem,
+    NonCanonicalElement,
+    WrongLength,
+)
+
+Item = Column | Point
+VerifiedItem = VerifiedColumn | VerifiedPoint
+
+
+def verify_columns(
+    header: Header, columns: Sequence[Column], kzg: Kzg | None = None, *, threads: int = 1
+) -> list[VerifiedColumn]:
+    """The columns, verified with one KZG call; all of them hold, or an error names one.
+
+    Raises WrongLength, NonCanonicalElement, BadPath, BadProof (`.item` is the position in
+    `columns`), EmptyBatch.
+    """
+    return verify_many([(header, column) for column in columns], kzg, threads=threads)
+
+
+def verify_points(
+    header: Header, points: Sequence[Point], kzg: Kzg | None = None
+) -> list[VerifiedPoint]:
+    """The points, verified with one KZG call. Raises as verify_columns does, and BadCell."""
+    return verify_many([(header, point) for point in points], kzg)
+
+
+@overload
+def verify_many(
+    items: Sequence[tuple[Header, Column]], kzg: Kzg | None = None, *, threads: int = 1
+) -> list[VerifiedColumn]: ...
+@overload
+def verify_many(
+    items: Sequence[tuple[Header, Point]], kzg: Kzg | None = None, *, threads: int = 1
+) -> list[VerifiedPoint]: ...
+@overload
+def verify_many(
+    items: Sequence[tuple[Header, Item]], kzg: Kzg | None = None, *, threads: int = 1
+) -> list[VerifiedItem]: ...
+def verify_many(
+    items: Sequence[tuple[Header, Item]], kzg: Kzg | None = None, *, threads: int = 1
+) -> Sequence[VerifiedItem]:
+    """Items of one or several blobs, verified with one KZG call, in the order given."""
+    if not items:
+        raise EmptyBatch()
+    numbered = [(item, header, thing) for item, (header, thing) in enumerate(items)]
+    if threads > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            candidates = list(pool.map(_check_item, numbered))
+    else:
+        candidates = list(map(_check_item, numbered))
+    _require_openings(candidates, kzg or local_verifier())
+    return candidates
+
+
+def readmit_column(
+    header: Header,
+    index: int,
+    leaves: Bytes,
+    path: bytes,
+    proof: Proof,
+    leaf_hashes: bytes,
+    cell: bytes,
+) -> VerifiedColumn:
+    """A column that was verified before it was stored, checked again without curve work.
+
+    Hashes bind its leaves to the header's root, so they are the ones that were verified; its
+    cell must combine from them. The proof is taken as it is: its keeper guards it by a checksum.
+    Raises WrongLength, BadPath, BadCell.
+    """
+    column = Column(index=index, leaves=leaves, path=path, proof=proof)
+    candidate = _check_item((0, header, column))
+    if not isinstance(candidate, VerifiedColumn) or candidate.leaf_hashes != leaf_hashes:
+        raise BadPath(item=0, unit="column", index=index, root=header.merkle_root.hex0x)
+    if candidate.cell != cell:
+        raise BadCell(item=0, index=index * POINTS_PER_COLUMN)
+    return candidate
+
+
+def readmit_point(
+    header: Header,
+    index: int,
+    leaf: Bytes,
+    path: bytes,
+    proof: Proof,
+    leaf_hashes: bytes,
+    cell: bytes,
+) -> VerifiedPoint:
+    """A point of a stored column, from its leaf and what lies beside the column's leaves.
+
+    `path` is the column's, 7 hashes; `leaf_hashes` the column's 64. Raises as readmit_column.
+    """
+    levels = levels_above(leaf_hashes)
+    point = Point(
+        index=index,
+        leaf=leaf,
+        path=path_in(levels, index % POINTS_PER_COLUMN) + path,
+        cell=cell,
+        proof=proof,
+    )
+    return _checked_point(0, header, point)
+
+
+def _check_item(numbered: tuple[int, Header, Item]) -> VerifiedItem:
+    """All but the opening; what this returns must not leave the module before that is checked."""
+    item, header, thing = numbered
+    if isinstance(thing, Column):
+        return _checked_column(item, header, thing)
+    return _checked_point(item, header, thing)
+
+
+def _checked_column(item: int, header: Header, column: Column) -> VerifiedColumn:
+    _require_own(item, header, column, "column")
+    rows = header.row_count
+    if len(column.leaves) != column_leaves_bytes(rows):
+        raise WrongLength(
+            what="column leaves", value=len(column.leaves), expected=column_leaves_bytes(rows)
+        )
+    leaves = memoryview(column.leaves)
+    _require_canonical(item, "column", column.index, leaves)
+    hashes = leaf_hashes(leaves, leaf_bytes(rows))
+    if climb(column_root(hashes), column.index, column.path) != header.merkle_root:
+        raise BadPath(item=item, unit="column", index=column.index, root=header.merkle_root.hex0x)
+    return VerifiedColumn(
+        index=column.index,
+        leaves=leaves.toreadonly(),
+        path=column.path,
+        proof=column.proof,
+        header=header,
+        leaf_hashes=hashes,
+        cell=combine(header, leaves, POINTS_PER_COLUMN),
+        check=CHECKED,
+    )
+
+
+def _checked_point(item: int, header: Header, point: Point) -> VerifiedPoint:
+    _require_own(item, header, point, "point")
+    width = leaf_bytes(header.row_count)
+    if len(point.leaf) != width:
+        raise WrongLength(what="leaf", value=len(point.leaf), expected=width)
+    leaf = memoryview(point.leaf)
+    _require_canonical(item, "point", point.index, leaf)
+    if climb(leaf_hashes(leaf, width), point.index, point.path) != header.merkle_root:
+        raise BadPath(item=item, unit="point", index=point.index, root=header.merkle_root.hex0x)
+    entry = point.index % POINTS_PER_COLUMN * ELEMENT_BYTES
+    if combine(header, leaf, 1) != point.cell[entry : entry + ELEMENT_BYTES]:
+        raise BadCell(item=item, index=point.index)
+    return VerifiedPoint(
+        index=point.index,
+        leaf=leaf.toreadonly(),
+        path=point.path,
+        cell=point.cell,
+        proof=point.proof,
+        header=header,
+        check=CHECKED,
+    )
+
+
+def combine(header: Header, leaves: Bytes, points: int) -> bytes:
+    """Σ γ^i y_i of each of `points` leaves, 32 bytes each."""
+    combined = bytearray(points * ELEMENT_BYTES)
+    gamma = header.challenge.to_bytes(ELEMENT_BYTES, "big")
+    _kernel.combine(leaves, header.row_count, gamma, combined)
+    return bytes(combined)
+
+
+def _require_own(item: int, header: Header, thing: Item, unit: str) -> None:
+    if isinstance(thing, VerifiedColumn | VerifiedPoint) and thing.header != header:
+        raise ForeignItem(
+            item=item,
+            unit=unit,
+            index=thing.index,
+            value=thing.header.blob_id.hex0x,
+            expected=header.blob_id.hex0x,
+        )
+
+
+def _require_canonical(item: int, unit: str, index: int, elements: memoryview) -> None:
+    element = _kernel.first_non_canonical(elements)
+    if element >= 0:
+        raise NonCanonicalElement(item=item, unit=unit, index=index, element=element)
+
+
+# What one cell claims: commitment, column, cell, proof. Points of one column share theirs.
+_Opening = tuple[bytes, int, bytes, bytes]
+
+
+def _require_openings(candidates: Sequence[VerifiedItem], kzg: Kzg) -> None:
+    """One call over all cells; where it fails, halves of the batch are asked until one is named."""
+    openings: dict[_Opening, int] = {}
+    for item, candidate in enumerate(candidates):
+        openings.setdefault(_opening_of(candidate), item)
+    claims = list(openings)
+    if _open(claims, kzg):
+        return
+    while len(claims) > 1:
+        first = claims[: len(claims) // 2]
+        claims = claims[len(first) :] if _open(first, kzg) else first
+    item = openings[claims[0]]
+    unit = "column" if isinstance(candidates[item], Column) else "point"
+    raise BadProof(item=item, unit=unit, index=candidates[item].index)
+
+
+def _opening_of(candidate: VerifiedItem) -> _Opening:
+    column = candidate.index if isinstance(candidate, VerifiedColumn) else candidate.column
+    return candidate.header.commitment, column, candidate.cell, candidate.proof
+
+
+def _open(claims: Sequence[_Opening], kzg: Kzg) -> bool:
+    commitments, indices, cells, proofs = zip(*claims, strict=True)
+    return kzg.verify_cells(commitments, indices, cells, proofs)
+
+
+def column_path_of(point: Point) -> bytes:
+    """The part of a point's path that is its column's."""
+    return point.path[-COLUMN_PATH_HASHES * HASH_BYTES :]
+
+
+def column_root_of(header: Header, point: Point) -> bytes:
+    """Root of a point's column, from the lower part of its path."""
+    hashed = leaf_hashes(memoryview(point.leaf), leaf_bytes(header.row_count))
+    lower = point.path[: -COLUMN_PATH_HASHES * HASH_BYTES]
+    return climb(hashed, point.index % POINTS_PER_COLUMN, lower)
