@@ -1,0 +1,1 @@
+"""The command line: `holdfast` and the sub-commands that this package brings."""
