@@ -8,7 +8,7 @@
     │   ├── BadData             422  bytes that parse or verify as nothing
     │   │   ├── WrongLength, UnsupportedVersion, LengthOutOfRange, BadCommitment,
     │   │   ├── NonCanonicalElement, BadPath, BadProof, BadCell, EmptyBatch,
-    │   │   ├── ForeignItem, PayloadMismatch,
+    │   │   ├── ForeignItem, PayloadMismatch, NoKeyset,
     │   │   └── BadArchive, BadTag, BadEntry, BeyondParity
     │   ├── PayloadTooLarge     413
     │   ├── RequestTimeout      408
@@ -26,6 +26,7 @@
     │   ├── NotReady            503  still starting, or stopping
     │   ├── VoidColumn          503  the blob's encoder never committed to this column's codeword
     │   ├── WorkerLost          503  a KZG worker died twice on the same task
+    │   ├── DeadlineExceeded    503  the answer took longer than a request may
     │   ├── StoreFault          503  the disk or the database failed
     │   ├── StoreInUse          503  another process has the store open
     │   ├── StoreFull           507  the disk budget, or the disk itself, is exhausted
@@ -276,6 +277,14 @@ class PayloadMismatch(BadData):
 
 
 @dataclass(eq=False, kw_only=True)
+class NoKeyset(BadData):
+    """A certificate cannot be verified by a node that follows no keyset."""
+
+    code = "no_keyset"
+    template = "this node follows no keyset, so it can verify no certificate"
+
+
+@dataclass(eq=False, kw_only=True)
 class BadArchive(BadData):
     """An archive file is not one, or is damaged beyond its parity."""
 
@@ -492,6 +501,15 @@ class WorkerLost(Unavailable):
     code = "worker_lost"
     template = "a KZG worker process died {attempts} times on the same task"
     attempts: int
+
+
+@dataclass(eq=False, kw_only=True)
+class DeadlineExceeded(Unavailable):
+    """The answer was not ready within the time a request may take."""
+
+    code = "deadline_exceeded"
+    template = "no answer within {bound_s} s"
+    bound_s: float
 
 
 @dataclass(eq=False, kw_only=True)
