@@ -1,0 +1,30 @@
+"""The store of one node: columns and records on disk, durable before they are acknowledged.
+
+From the bottom up: `layout` (keys), `records` and `pieces` (values) are pure; `door` says what
+is asked of a database, `database` is RocksDB behind it; `ledger` is what the store keeps in
+memory, `writer` the one thread that writes; `reading`, `putting` and `pruning` are what is done
+with them, and `Store` is the whole.
+
+What is on disk is not believed: a value that fails its checksum or its verification is a missing
+column. What is acknowledged is synced: a record on disk implies its columns.
+"""
+
+from da_node.store.budget import Usage
+from da_node.store.observer import Observer
+from da_node.store.pruning import PrunedBucket, PruneReport
+from da_node.store.putting import Stored
+from da_node.store.reading import Location
+from da_node.store.records import FeedEntry, Record
+from da_node.store.store import Store
+
+__all__ = [
+    "FeedEntry",
+    "Location",
+    "Observer",
+    "PruneReport",
+    "PrunedBucket",
+    "Record",
+    "Store",
+    "Stored",
+    "Usage",
+]

@@ -1,0 +1,125 @@
+"""Deleting what has expired: mark, delete, compact.
+
+    1  low-water mark, synced    from now on everything below it is answered with 410
+    2  range deletes, synced     the buckets, their feed entries, expiries older than a year
+    3  compaction                the disk comes back
+
+Killed between any two steps, nothing is lost that was to be kept, and the next prune, which is
+the same code, finishes: step 2 asks for what is left below the mark, step 3 covers all below it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from da_node.retention import (
+    Bucket,
+    Period,
+    bucket_of,
+    expiry_of,
+    first_remembered_period,
+    low_water,
+)
+from da_node.store import layout
+from da_node.store.door import Database, DeleteRange, Put, Step
+from da_node.store.layout import KeyRange
+from da_node.store.ledger import PAGE, Ledger
+from da_node.store.records import MAX_CURSOR, number_value, parse_feed_entry
+from da_node.store.writer import Log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrunedBucket:
+    """One bucket that goes."""
+
+    bucket: Bucket
+    expired_at: int
+    """Unix seconds: when all in it expired."""
+
+    blobs: int
+    reserved_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneReport:
+    """What a prune deletes, or would delete."""
+
+    low_water: Bucket
+    """Everything in buckets below it is deleted."""
+
+    buckets: tuple[PrunedBucket, ...]
+
+    @property
+    def blobs(self) -> int:
+        return sum(bucket.blobs for bucket in self.buckets)
+
+    @property
+    def reserved_bytes(self) -> int:
+        return sum(bucket.reserved_bytes for bucket in self.buckets)
+
+
+class Pruning:
+    """The plan, and the jobs that carry it out."""
+
+    def __init__(self, database: Database, ledger: Ledger) -> None:
+        self._database = database
+        self._ledger = ledger
+
+    def plan(self, now: int) -> PruneReport:
+        """What a prune at `now` deletes. With nothing to delete the mark stays where it is."""
+        buckets = self._ledger.prunable(now)
+        mark = max(self._ledger.low_water, low_water(now)) if buckets else self._ledger.low_water
+        return PruneReport(
+            low_water=mark,
+            buckets=tuple(
+                PrunedBucket(
+                    bucket=bucket,
+                    expired_at=expiry_of(bucket),
+                    blobs=self._ledger.summary(bucket).blobs,
+                    reserved_bytes=self._ledger.summary(bucket).reserved_bytes,
+                )
+                for bucket in buckets
+            ),
+        )
+
+    def mark(self, log: Log, mark: Bucket) -> None:
+        """Step 1. A crash after it leaves buckets that are answered with 410 and not deleted."""
+        if mark > self._ledger.low_water:
+            log.commit([Put(layout.LOW_WATER_KEY, number_value(mark))])
+            self._ledger.low_water = mark
+
+    def delete(self, log: Log, now: int) -> list[KeyRange]:
+        """Step 2: one range delete whatever the number of blobs; returns the ranges.
+
+        A crash after it leaves keys deleted whose disk the next compaction gives back.
+        """
+        mark = self._ledger.low_water
+        remembered = first_remembered_period(now)
+        doomed = []
+        if any(bucket < mark for bucket in self._ledger.buckets):
+            doomed.append(layout.buckets_between(Bucket(0), mark))
+        if (kept := self._first_kept_cursor(mark)) > 0:
+            doomed.append(layout.feed_between(0, kept))
+        if self._ledger.periods and self._ledger.periods.start < remembered:
+            doomed.append(layout.expiries_between(Period(0), remembered))
+        steps: list[Step] = [DeleteRange(keys) for keys in doomed]
+        log.commit(steps)
+        self._ledger.drop_buckets(mark)
+        self._ledger.forget_periods(remembered)
+        return doomed
+
+    def _first_kept_cursor(self, mark: Bucket) -> int:
+        """The first feed entry of a blob that is kept; 0 if none before it is deleted.
+
+        Entries are nearly in the order of expiry: one that is overtaken goes a little later.
+        """
+        kept = 0
+        keys = layout.feed_between(0, MAX_CURSOR)
+        while page := self._database.scan(keys, PAGE):
+            for key, value in page:
+                entry = parse_feed_entry(layout.cursor_of_key(key), value)
+                if bucket_of(entry.expires_at) >= mark:
+                    return kept
+                kept = entry.cursor + 1
+            keys = KeyRange(layout.feed_key(kept), keys.stop)
+        return kept

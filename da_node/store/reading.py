@@ -1,0 +1,121 @@
+"""Reading records and columns. What is on disk is verified here before anybody else sees it."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from da_node.coding import POINTS_PER_COLUMN, BlobId, VerifiedColumn, VerifiedPoint
+from da_node.errors import Pruned, StoreFault, UnknownBlob
+from da_node.retention import expiry_of
+from da_node.store.door import Damaged, Database
+from da_node.store.layout import SIDE_PART, piece_key
+from da_node.store.ledger import Ledger, expiries, record_in
+from da_node.store.observer import Observer
+from da_node.store.pieces import assemble_column, assemble_point, part_count, place_of_point
+from da_node.store.records import Record
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where the first group of a column's leaves lies on disk."""
+
+    path: Path
+    """A file of the database."""
+
+    offset: int
+    """The first byte of the first leaf in it."""
+
+    length: int
+    """Bytes of the group."""
+
+
+class Reader:
+    """Reads what is stored, from any thread."""
+
+    def __init__(self, database: Database, ledger: Ledger, observer: Observer) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._observer = observer
+
+    def stored(self, blob_id: BlobId) -> Record:
+        """The blob's record, whether it is still served or not.
+
+        UnknownBlob if there never was one (certain, within the year of a tombstone), Pruned if it
+        is deleted, StoreFault if that cannot be told.
+        """
+        seen = None
+        while True:
+            buckets = expiries(self._database, self._ledger.periods, blob_id)
+            if not buckets:
+                raise UnknownBlob(blob_id=blob_id.hex0x)
+            bucket = max(buckets)
+            record = record_in(self._database, bucket, blob_id)
+            # Asked after the read: a prune may have come between.
+            if bucket < self._ledger.low_water:
+                raise Pruned(blob_id=blob_id.hex0x, expired_at=expiry_of(bucket))
+            if record is not None:
+                return record
+            # It may have moved to a later bucket between the two reads; if not, it is lost.
+            if bucket == seen:
+                raise StoreFault(reason=f"blob {blob_id.hex0x} has an expiry and no record")
+            seen = bucket
+
+    def column(self, record: Record, index: int) -> VerifiedColumn | None:
+        """A column, verified; None if it is not held, or is damaged, of which we tell."""
+
+        def read(place: Record) -> VerifiedColumn:
+            parts = range(part_count(place.header.row_count))
+            side, *groups = self._pieces(place, index, *parts)
+            return assemble_column(place.header, index, side, groups)
+
+        return self._read(record, index, read)
+
+    def point(self, record: Record, point: int) -> VerifiedPoint | None:
+        """A point, verified, from one group of leaves and what lies beside them; None as above."""
+        index, offset = divmod(point, POINTS_PER_COLUMN)
+
+        def read(place: Record) -> VerifiedPoint:
+            part = place_of_point(place.header.row_count, offset).part
+            side, group = self._pieces(place, index, SIDE_PART, part)
+            return assemble_point(place.header, point, side, group)
+
+        return self._read(record, index, read)
+
+    def locate(self, record: Record, index: int) -> Location | None:
+        """Where a column's leaves begin on disk; None if it is not held, or not found."""
+        if not record.holds(index):
+            return None
+        group = self._pieces(record, index, SIDE_PART + 1)[0]
+        self._database.settle()
+        for path in self._database.bulk_files():
+            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
+                offset = data.find(group)
+            if offset >= 0:
+                return Location(path=path, offset=offset, length=len(group))
+        return None
+
+    def _read(self, record: Record, index: int, read: Callable[[Record], _T]) -> _T | None:
+        while record.holds(index):
+            try:
+                return read(record)
+            except Damaged as error:
+                # A blob that moved or was pruned meanwhile is not damaged: Pruned from here.
+                place = self.stored(record.blob_id)
+                if place.bucket == record.bucket:
+                    self._observer.column_damaged(record.blob_id, index, error.reason)
+                    return None
+                record = place
+        return None
+
+    def _pieces(self, record: Record, index: int, *parts: int) -> list[bytes]:
+        keys = [piece_key(record.bucket, record.blob_id, index, part) for part in parts]
+        values = [value for value in self._database.get_many(keys) if value is not None]
+        if len(values) < len(keys):
+            raise Damaged(reason=f"{len(keys) - len(values)} of {len(keys)} pieces are missing")
+        return values

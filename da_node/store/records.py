@@ -1,0 +1,201 @@
+"""The small values of the store: record, feed entry, expiry, summary, intent. Pure.
+
+Records and feed entries are a version byte and a msgpack array; plain numbers are big-endian.
+A value that does not parse raises `Damaged`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+
+from da_node.coding import COLUMNS, BlobId, Header
+from da_node.errors import BadData
+from da_node.retention import Bucket, bucket_of, expiry_of
+from da_node.store.door import Damaged
+
+_Row = TypeVar("_Row")
+
+_VERSION: Final = b"\x01"
+
+MAX_CURSOR: Final = 2**64 - 2
+"""The feed's keys have 64 bits, and a scan needs one above the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """That a blob is stored, and how: on disk it implies the columns that it names."""
+
+    header: Header
+    """As it was checked before it was stored."""
+
+    expires_at: int
+    """Unix seconds, a whole hour; names the bucket in which the columns lie."""
+
+    stored_at: int
+    """Unix seconds, by the clock handed to the store."""
+
+    cursor: int
+    """The blob's place in the feed."""
+
+    label: str
+    """What the poster called it, or empty."""
+
+    held: int
+    """Bit j: column j was stored. What has been damaged since is not known here."""
+
+    reserved_bytes: int
+    """What the blob counts against the disk budget."""
+
+    @property
+    def blob_id(self) -> BlobId:
+        return self.header.blob_id
+
+    @property
+    def bucket(self) -> Bucket:
+        return bucket_of(self.expires_at)
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """The indices of the columns held, ascending."""
+        return tuple(index for index in range(COLUMNS) if self.holds(index))
+
+    def holds(self, index: int) -> bool:
+        """Whether column `index` was stored."""
+        return bool(self.held >> index & 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedEntry:
+    """One blob in the order in which this node stored them."""
+
+    cursor: int
+    """Grows by one with each entry, never used twice by one node."""
+
+    blob_id: BlobId
+    header: Header
+    expires_at: int
+    label: str
+
+
+class Summary(NamedTuple):
+    """What one bucket holds."""
+
+    blobs: int
+    reserved_bytes: int
+
+    def plus(self, blobs: int, reserved_bytes: int) -> Summary:
+        return Summary(self.blobs + blobs, self.reserved_bytes + reserved_bytes)
+
+
+NOTHING: Final = Summary(0, 0)
+
+
+class _RecordRow(msgspec.Struct, array_like=True, frozen=True):
+    header: bytes
+    stored_at: int
+    cursor: int
+    label: str
+    held: bytes
+    reserved_bytes: int
+
+
+class _FeedRow(msgspec.Struct, array_like=True, frozen=True):
+    bucket: int
+    blob_id: bytes
+    header: bytes
+    label: str
+
+
+_record_decoder = msgspec.msgpack.Decoder(_RecordRow)
+_feed_decoder = msgspec.msgpack.Decoder(_FeedRow)
+
+
+def record_value(record: Record) -> bytes:
+    """The expiry is not in it: the key has it."""
+    row = _RecordRow(
+        header=record.header.serialize(),
+        stored_at=record.stored_at,
+        cursor=record.cursor,
+        label=record.label,
+        held=record.held.to_bytes(COLUMNS // 8, "little"),
+        reserved_bytes=record.reserved_bytes,
+    )
+    return _VERSION + msgspec.msgpack.encode(row)
+
+
+def parse_record(bucket: Bucket, blob_id: BlobId, value: bytes) -> Record:
+    """Damaged if the value does not parse or is another blob's."""
+    row = _parse(_record_decoder, "record", value)
+    return Record(
+        header=_header(row.header, blob_id),
+        expires_at=expiry_of(bucket),
+        stored_at=row.stored_at,
+        cursor=row.cursor,
+        label=row.label,
+        held=int.from_bytes(row.held, "little"),
+        reserved_bytes=row.reserved_bytes,
+    )
+
+
+def feed_value(record: Record) -> bytes:
+    row = _FeedRow(
+        bucket=record.bucket,
+        blob_id=record.blob_id,
+        header=record.header.serialize(),
+        label=record.label,
+    )
+    return _VERSION + msgspec.msgpack.encode(row)
+
+
+def parse_feed_entry(cursor: int, value: bytes) -> FeedEntry:
+    """Damaged if the value does not parse."""
+    row = _parse(_feed_decoder, "feed entry", value)
+    blob_id = BlobId(row.blob_id)
+    return FeedEntry(
+        cursor=cursor,
+        blob_id=blob_id,
+        header=_header(row.header, blob_id),
+        expires_at=expiry_of(Bucket(row.bucket)),
+        label=row.label,
+    )
+
+
+def summary_value(summary: Summary) -> bytes:
+    return number_value(summary.blobs) + number_value(summary.reserved_bytes)
+
+
+def parse_summary(value: bytes) -> Summary:
+    """Damaged if the value has not 16 bytes."""
+    if len(value) != 16:
+        raise Damaged(reason=f"a bucket's summary has {len(value)} bytes, not 16")
+    return Summary(parse_number(value[:8]), parse_number(value[8:]))
+
+
+def number_value(number: int) -> bytes:
+    return number.to_bytes(8, "big")
+
+
+def parse_number(value: bytes) -> int:
+    """Damaged if the value has not 8 bytes."""
+    if len(value) != 8:
+        raise Damaged(reason=f"a number has {len(value)} bytes, not 8")
+    return int.from_bytes(value, "big")
+
+
+def _parse(decoder: msgspec.msgpack.Decoder[_Row], what: str, value: bytes) -> _Row:
+    if value[:1] != _VERSION:
+        raise Damaged(reason=f"a {what} has version {value[:1].hex()}, not {_VERSION.hex()}")
+    try:
+        return decoder.decode(value[1:])
+    except msgspec.MsgspecError as error:
+        raise Damaged(reason=f"a {what} does not parse: {error}") from error
+
+
+def _header(data: bytes, blob_id: BlobId) -> Header:
+    try:
+        return Header.parse_trusted(data, blob_id)
+    except BadData as error:
+        raise Damaged(reason=f"the header of blob {blob_id.hex0x}: {error}") from error

@@ -1,0 +1,273 @@
+"""The store: columns and records of one node, durable before they are acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from da_node.coding import BlobId, Header, VerifiedColumn, VerifiedPoint
+from da_node.errors import Bug, ForeignItem, Pruned, RepeatedIndex, StoreFault
+from da_node.retention import Bucket, bucket_of, is_served
+from da_node.store import layout
+from da_node.store.budget import HEADROOM_BYTES, Budget, Usage
+from da_node.store.database import RocksDatabase
+from da_node.store.door import Database, DiskFull, Put
+from da_node.store.layout import KeyRange
+from da_node.store.ledger import PAGE, Ledger, records_in, undo_unfinished
+from da_node.store.migration import bring_up_to_date
+from da_node.store.observer import Observer
+from da_node.store.pieces import stored_bytes
+from da_node.store.pruning import PruneReport, Pruning
+from da_node.store.putting import RECORD_BYTES, Putting, Stored
+from da_node.store.reading import Location, Reader
+from da_node.store.records import FeedEntry, Record, number_value, parse_feed_entry, parse_number
+from da_node.store.writer import Writer
+
+MAX_LABEL_BYTES: Final = 64
+"""The protocol's bound on a label."""
+
+
+class Store:
+    """One node's blobs. Synchronous; every method may be called from any thread.
+
+    What a method that writes has returned for survives a loss of power. Absent means absent:
+    UnknownBlob is never the answer to a fault, which is StoreFault.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], int],
+        budget_bytes: int | None = None,
+        headroom_bytes: int = HEADROOM_BYTES,
+        observer: Observer | None = None,
+    ) -> None:
+        """On a database that is open already; `open` is the usual way."""
+        self._database = database
+        self._clock = clock
+        self._observer = observer or Observer()
+        bring_up_to_date(database)
+        undo_unfinished(database)
+        self._ledger = Ledger(database)
+        self._reader = Reader(database, self._ledger, self._observer)
+        self._budget = Budget(database, self._ledger, budget_bytes, headroom_bytes)
+        self._putting = Putting(self._ledger, self._reader, self._budget, clock)
+        self._pruning = Pruning(database, self._ledger)
+        self._writer = Writer(database, self)
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        clock: Callable[[], int],
+        budget_bytes: int | None = None,
+        headroom_bytes: int = HEADROOM_BYTES,
+        observer: Observer | None = None,
+    ) -> Store:
+        """Open the store in a directory, or create it; finishes what a crash has left.
+
+        `clock` gives unix seconds; `budget_bytes` bounds what is stored (None: the disk does),
+        `headroom_bytes` is kept free on the disk beside it. StoreInUse if another process has
+        it open, UnsupportedVersion if it is newer than this program, StoreFault.
+        """
+        database = RocksDatabase(directory)
+        try:
+            return cls(
+                database,
+                clock=clock,
+                budget_bytes=budget_bytes,
+                headroom_bytes=headroom_bytes,
+                observer=observer,
+            )
+        except BaseException:
+            database.close()
+            raise
+
+    # -------------------------------------------------------------- writing
+
+    def put_blob(
+        self,
+        header: Header,
+        columns: Sequence[VerifiedColumn],
+        *,
+        expires_at: int,
+        label: str = "",
+    ) -> Stored:
+        """Store a blob's columns; returns when they and their record are synced.
+
+        Idempotent: a repeat with the same or an earlier expiry only adds columns that were
+        missing; one with a later expiry moves all of the blob to the later bucket.
+        StoreFull with nothing half stored; StoreFault, after which it may be stored or not.
+        """
+        self._check(header, columns, expires_at, label)
+        cost = RECORD_BYTES + stored_bytes(header.row_count) * len(columns)
+        with self._disk_full_as_store_full(cost):
+            return self._writer.submit(
+                lambda log: self._putting.put(log, header, columns, expires_at, label)
+            )
+
+    def restore_columns(self, record: Record, columns: Sequence[VerifiedColumn]) -> None:
+        """Write columns of a stored blob again, over damaged ones or beside the others; synced.
+
+        UnknownBlob or Pruned if it is gone meanwhile; StoreFull; StoreFault.
+        """
+        self._check(record.header, columns, record.expires_at, record.label)
+        cost = stored_bytes(record.header.row_count) * len(columns)
+        with self._disk_full_as_store_full(cost):
+            self._writer.submit(lambda log: self._putting.restore(log, record.blob_id, columns))
+
+    def prune(self, now: int) -> PruneReport:
+        """Delete all buckets whose grace is over at `now`, and give their disk back. StoreFault."""
+        plan = self._pruning.plan(now)
+        self._writer.submit(lambda log: self._pruning.mark(log, plan.low_water))
+        for keys in self._writer.submit(lambda log: self._pruning.delete(log, now)):
+            self._database.compact(keys)
+        return plan
+
+    def probe(self) -> None:
+        """Write, sync and read a value, as a readiness check does. StoreFault."""
+        value = number_value(self._clock())
+        with self._disk_full_as_store_full(len(value)):
+            self._writer.submit(lambda log: log.commit([Put(layout.PROBE_KEY, value)]))
+        found = self._database.get_many([layout.PROBE_KEY])[0]
+        if found is None or parse_number(found) < parse_number(value):
+            raise StoreFault(reason="what was written for the probe is not what is read")
+
+    # -------------------------------------------------------------- reading
+
+    def record(self, blob_id: BlobId) -> Record:
+        """What is stored of a blob. UnknownBlob; Pruned from its expiry on; StoreFault."""
+        record = self._reader.stored(blob_id)
+        if not is_served(record.expires_at, self._clock()):
+            raise Pruned(blob_id=blob_id.hex0x, expired_at=record.expires_at)
+        return record
+
+    def read_column(self, record: Record, index: int) -> VerifiedColumn | None:
+        """A column, verified; None if it is not held or damaged (the observer is told).
+
+        A record found before its expiry, or by `blobs_in`, is read until the blob is deleted.
+        Pruned then; StoreFault.
+        """
+        return self._reader.column(record, index)
+
+    def read_point(self, record: Record, point: int) -> VerifiedPoint | None:
+        """A point, verified, without reading the rest of its column; None as for a column."""
+        return self._reader.point(record, point)
+
+    def feed(self, after: int, limit: int, label: str | None = None) -> list[FeedEntry]:
+        """At most `limit` blobs stored after the cursor `after`, in that order.
+
+        With a label, only those that bear it. What is deleted is left out, and only what is
+        durable is in. StoreFault.
+        """
+        found: list[FeedEntry] = []
+        keys = layout.feed_between(max(after, 0) + 1, self._ledger.durable_cursor + 1)
+        while len(found) < limit and keys.start < keys.stop:
+            page = self._database.scan(keys, PAGE if label is not None else limit - len(found))
+            for key, value in page:
+                entry = parse_feed_entry(layout.cursor_of_key(key), value)
+                if self._is_listed(entry, label) and len(found) < limit:
+                    found.append(entry)
+            if not page:
+                break
+            keys = KeyRange(page[-1][0] + b"\x00", keys.stop)
+        return found
+
+    def last_cursor(self) -> int:
+        """The cursor of the entry stored last; 0 before the first."""
+        return self._ledger.durable_cursor
+
+    def buckets(self) -> list[Bucket]:
+        """The buckets that hold blobs, in the order of expiry."""
+        held = self._ledger.buckets
+        return sorted(bucket for bucket, summary in held.items() if summary.blobs)
+
+    def blobs_in(self, bucket: Bucket) -> list[Record]:
+        """The records of a bucket, by blob id, served or not. StoreFault."""
+        return records_in(self._database, bucket)
+
+    def plan_prune(self, now: int) -> PruneReport:
+        """What `prune` would delete."""
+        return self._pruning.plan(now)
+
+    def usage(self) -> Usage:
+        """How full the store is. StoreFault."""
+        return self._budget.usage()
+
+    def locate(self, record: Record, index: int) -> Location | None:
+        """Where on disk a column's leaves begin; searches the files. None if it is not held."""
+        return self._reader.locate(record, index)
+
+    def checkpoint(self, directory: Path) -> None:
+        """Make a copy that can be opened as a store, in a directory that must not exist yet.
+
+        On the same file system it shares its files with the store. StoreFault.
+        """
+        self._database.checkpoint(directory)
+
+    def close(self) -> None:
+        """Finish what was handed in, and close the database. NotReady for whoever comes later."""
+        self._writer.close()
+        self._database.close()
+
+    # -------------------------------------------------------------- the writer's owner
+
+    def durable(self, jobs: int, written_bytes: int) -> None:
+        """Called by the writer: what it wrote is synced."""
+        self._ledger.durable_cursor = self._ledger.cursor
+        if written_bytes:
+            self._observer.committed(jobs, written_bytes)
+
+    def recover(self) -> None:
+        """Called by the writer, after a write has failed, before the next one.
+
+        On a disk that is still full the database would not open again, and reads would end.
+        """
+        self._budget.require_room_to_reopen()
+        self._database.reopen()
+        undo_unfinished(self._database)
+        self._ledger.read()
+        self._observer.reopened()
+
+    # -------------------------------------------------------------- private
+
+    def _check(
+        self, header: Header, columns: Sequence[VerifiedColumn], expires_at: int, label: str
+    ) -> None:
+        """Refuse what no caller may hand in, before anything is written."""
+        try:
+            bucket_of(expires_at)
+        except ValueError as error:
+            raise Bug(reason=str(error)) from error
+        if not columns or len(label.encode()) > MAX_LABEL_BYTES:
+            raise Bug(reason=f"{len(columns)} columns under the label {label!r}")
+        seen: set[int] = set()
+        for item, column in enumerate(columns):
+            if column.header.blob_id != header.blob_id:
+                raise ForeignItem(
+                    item=item,
+                    unit="column",
+                    index=column.index,
+                    value=column.header.blob_id.hex0x,
+                    expected=header.blob_id.hex0x,
+                )
+            if column.index in seen:
+                raise RepeatedIndex(unit="column", value=column.index)
+            seen.add(column.index)
+
+    def _is_listed(self, entry: FeedEntry, label: str | None) -> bool:
+        return bucket_of(entry.expires_at) >= self._ledger.low_water and label in (
+            None,
+            entry.label,
+        )
+
+    @contextmanager
+    def _disk_full_as_store_full(self, needed_bytes: int) -> Iterator[None]:
+        try:
+            yield
+        except DiskFull as error:
+            raise self._budget.full(needed_bytes) from error
