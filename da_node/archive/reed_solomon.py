@@ -51,7 +51,8 @@ def restore(words: Bytes, erased: Sequence[int]) -> Bytes:
     """The codewords of `words`, shape (rows, n), with the rows `erased` taken as unknown.
 
     Each codeword is restored if twice its wrong bytes in other rows plus the erased rows are at
-    most 32. BeyondParity if one of them cannot be.
+    most 32. With more wrong bytes it raises BeyondParity, but can, rarely, also take the word for a
+    damaged form of another codeword: whoever calls it with unknown errors checks what comes out.
     """
     rows = len(words)
     if len(erased) > PARITY_ROWS:
