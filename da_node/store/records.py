@@ -143,7 +143,7 @@ def parse_record(bucket: Bucket, blob_id: BlobId, value: bytes) -> Record:
 def feed_value(record: Record) -> bytes:
     row = _FeedRow(
         bucket=record.bucket,
-        blob_id=record.blob_id,
+        blob_id=bytes(record.blob_id),
         header=record.header.serialize(),
         label=record.label,
     )

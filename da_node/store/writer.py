@@ -18,7 +18,7 @@ import copy
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, Protocol, TypeVar
 
 from da_node.errors import NotReady, StoreFault
@@ -104,9 +104,8 @@ class Writer:
         self._closed = False
         self._closing = threading.Lock()
         # Bounded by its users: each waits for its own job, and the service bounds them.
-        self._jobs: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
-        self._thread.start()
+        self._jobs: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
 
     def submit(self, job: Callable[[Log], _T]) -> _T:
         """Run a job; return what it returned once it is durable, or raise what it raised.
@@ -118,40 +117,28 @@ class Writer:
             if self._closed:
                 raise NotReady(reason="the store is closed")
             self._jobs.put(waiting)
+            self._thread.submit(self._run_group)
         answer: _T = waiting.answer.result()
         return answer
 
     def close(self) -> None:
         """Finish what was handed in, and stop. A second call only waits."""
         with self._closing:
-            if not self._closed:
-                self._closed = True
-                self._jobs.put(None)
-        self._thread.join()
+            self._closed = True
+        self._thread.shutdown()
 
-    def _run(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            if not self._run_group(first):
-                return
-
-    def _run_group(self, first: _Waiting) -> bool:
-        """Run `first` and what waits behind it. False if `close` was among it."""
+    def _run_group(self) -> None:
+        """Run what waits, if an earlier group has not taken it along."""
         log = Log(self._database)
         done: list[_Waiting] = []
-        going_on = True
-        waiting: _Waiting | None = first
-        while waiting is not None:
-            if self._run_job(waiting, log):
-                done.append(waiting)
-            if log.fault is not None or log.written_bytes >= GROUP_BYTES:
-                break
+        while log.fault is None and log.written_bytes < GROUP_BYTES:
             try:
                 waiting = self._jobs.get_nowait()
             except queue.Empty:
                 break
-            going_on = waiting is not None
+            if self._run_job(waiting, log):
+                done.append(waiting)
         self._finish(log, done)
-        return going_on
 
     def _run_job(self, waiting: _Waiting, log: Log) -> bool:
         """Whether the job is to be answered with the group's sync."""
