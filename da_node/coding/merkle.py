@@ -16,9 +16,9 @@ from da_node.coding.values import MerkleRoot
 _LEAF: Final = b"\x00"
 _NODE: Final = b"\x01"
 
-THREADED_LEAF_BYTES: Final = 16 * 1024
-"""Leaves from this size on are hashed in threads: hashlib lets go of the interpreter lock for
-each, and below it the handing over costs more than the hashing (measured)."""
+THREADED_LEAF_BYTES: Final = 4096
+"""Leaves from this size on are worth hashing in threads: hashlib lets go of the interpreter lock
+for each, and for smaller ones the handing over costs more than it gains (measured)."""
 
 
 def leaf_hashes(leaves: memoryview, leaf_bytes: int, pool: Executor | None = None) -> bytes:

@@ -10,7 +10,14 @@ from da_node.coding import _kernel
 from da_node.coding.column import CHECKED, Bytes, Column, Point, VerifiedColumn, VerifiedPoint
 from da_node.coding.header import Header
 from da_node.coding.kzg import Kzg, local_verifier
-from da_node.coding.merkle import climb, column_root, leaf_hashes, levels_above, path_in
+from da_node.coding.merkle import (
+    THREADED_LEAF_BYTES,
+    climb,
+    column_root,
+    leaf_hashes,
+    levels_above,
+    path_in,
+)
 from da_node.coding.parameters import (
     COLUMN_PATH_HASHES,
     ELEMENT_BYTES,
@@ -71,7 +78,8 @@ def verify_many(
     if not items:
         raise EmptyBatch()
     numbered = [(item, header, thing) for item, (header, thing) in enumerate(items)]
-    if threads > 1:
+    widest = max(leaf_bytes(header.row_count) for header, _ in items)
+    if threads > 1 and widest >= THREADED_LEAF_BYTES:
         with ThreadPoolExecutor(threads) as pool:
             candidates = list(pool.map(_check_item, numbered))
     else:

@@ -1,0 +1,58 @@
+# Everything sets itself up in .venv: `make demo` and `make test` need nothing before them but
+# Python 3.12 or 3.11 (with venv and headers), gcc or clang, and make.
+VENV := .venv
+BIN := $(VENV)/bin
+KERNEL := $(wildcard da_node/coding/kernel/*)
+COMPILER := $(or $(shell command -v gcc),$(shell command -v clang))
+SANITIZED := build/sanitize
+
+.PHONY: demo test lint crash soak bench sanitize setup clean help
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.ready ## the environment, with the command `holdfast` in .venv/bin
+
+$(VENV)/.python:
+	@test -n "$(COMPILER)" || { echo "No C compiler found: install gcc or clang." >&2; exit 1; }
+	@python=$$(.ci/find-python) && echo "setting up $(VENV) with $$python" && \
+	  "$$python" -m venv --clear $(VENV) && touch $@
+
+$(VENV)/.ready: $(VENV)/.python pyproject.toml $(KERNEL)
+	@CC=$(COMPILER) $(BIN)/pip install --quiet --disable-pip-version-check --editable . && touch $@
+
+$(VENV)/.tests: $(VENV)/.ready
+	@CC=$(COMPILER) $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]' && touch $@
+
+$(VENV)/.bench: $(VENV)/.ready
+	@CC=$(COMPILER) $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]' && touch $@
+
+demo: $(VENV)/.ready ## one node: a real batch in, read back, damaged, healed
+	@$(BIN)/holdfast demo
+
+lint: $(VENV)/.tests ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+test: lint ## everything that must hold, within 2.5 minutes
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not crash and not soak" --cov --cov-report=term:skip-covered
+
+crash: $(VENV)/.tests ## kill the node at random moments, many times
+	@$(BIN)/pytest -m crash
+
+soak: $(VENV)/.tests ## load for minutes
+	@$(BIN)/pytest -m soak
+
+bench: $(VENV)/.bench ## speed and memory, each beside its peer; benchmarks/results.json
+	@$(BIN)/python -m benchmarks
+
+sanitize: $(VENV)/.tests ## the kernel's tests under AddressSanitizer and UBSan
+	@rm -rf $(SANITIZED)
+	@CC=gcc CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(SANITIZED) .
+	@cd tests/coding && PYTHONPATH=../../$(SANITIZED) ASAN_OPTIONS=detect_leaks=0 \
+	  LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	  ../../$(BIN)/python -m pytest --noconftest --import-mode=importlib -p no:cacheprovider test_kernel.py
+
+clean: ## remove what was built
+	rm -rf $(VENV) build dist *.egg-info da_node/coding/*.so .pytest_cache .mypy_cache .ruff_cache
