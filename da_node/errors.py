@@ -32,6 +32,8 @@
     │   ├── StoreFull           507  the disk budget, or the disk itself, is exhausted
     │   ├── ArchiveFault        503  an archive file cannot be read or written
     │   ├── PeerUnreachable     503  a node did not answer the client
+    │   ├── OperationTimeout    504  an operation of the client took longer than it may
+    │   ├── NoNode              503  none of several nodes could answer the client
     │   ├── FalseAnswer         502  a node answered the client with something that does not verify
     │   └── RemoteUnavailable   (client only) a failure without a code that we know
     └── Bug                 500  ours: an invariant does not hold
@@ -69,6 +71,10 @@ class HoldfastError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions pickle by their positional args; ours have named fields only.
         return _rebuild, (type(self), self.operands())
+
+
+def _listed(failures: dict[str, str]) -> str:
+    return "; ".join(f"{url}: {reason}" for url, reason in failures.items()) or "no node failed"
 
 
 def _rebuild(cls: type[HoldfastError], operands: dict[str, Any]) -> HoldfastError:
@@ -470,8 +476,7 @@ class NotEnoughReached(NotEnough):
     """What went wrong, by the node's URL."""
 
     def __str__(self) -> str:
-        failures = "; ".join(f"{url}: {reason}" for url, reason in self.failures.items())
-        return self.template.format(**self.operands() | {"failures": failures or "no node failed"})
+        return self.template.format(**self.operands() | {"failures": _listed(self.failures)})
 
 
 @dataclass(eq=False, kw_only=True)
@@ -569,6 +574,33 @@ class PeerUnreachable(Unavailable):
     advice = "check the address, and that the node runs (`holdfast node run`)"
     url: str
     reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class OperationTimeout(Unavailable):
+    """An operation of the client took longer than it may."""
+
+    status = 504
+    code = "operation_timeout"
+    template = "{what} took longer than {bound_s:g} s"
+    advice = "try again, with more time or with other nodes"
+    what: str
+    bound_s: float
+
+
+@dataclass(eq=False, kw_only=True)
+class NoNode(Unavailable):
+    """None of several nodes could answer the client."""
+
+    code = "no_node"
+    template = "no node could serve the {what} ({failures})"
+    advice = "try again later, or name more nodes"
+    what: str
+    failures: dict[str, str]
+    """What went wrong, by the node's URL."""
+
+    def __str__(self) -> str:
+        return self.template.format(**self.operands() | {"failures": _listed(self.failures)})
 
 
 @dataclass(eq=False, kw_only=True)
