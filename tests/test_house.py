@@ -1,0 +1,126 @@
+"""The house's rules that a machine can hold: who imports whom, one door per outer library."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("da_node", "committee", "sampler", "bridge_client")
+"""In the order in which data goes through them: a package imports only those before it."""
+DOORS = ("da_node.coding", "da_node.client", "da_node.service")
+"""What the later packages may use of `da_node`; a member also composes the node's application."""
+ONE_DOOR = {
+    "ckzg": "da_node.coding.kzg",
+    "rocksdict": "da_node.store.database",
+    "reedsolo": "da_node.archive.reed_solomon",
+}
+ALLOWED_BELOW = {
+    "da_node.errors": (),
+    "da_node.coding": ("da_node.coding", "da_node.errors"),
+    "da_node.retention": ("da_node.coding", "da_node.errors"),
+    "da_node.service": ("da_node.service", "da_node.coding", "da_node.errors"),
+    "da_node.store": ("da_node.store", "da_node.coding", "da_node.errors", "da_node.retention"),
+    "da_node.client": ("da_node.client", "da_node.coding", "da_node.errors", "da_node.service"),
+}
+"""The floors inside `da_node`: what each may import of the rest of it."""
+IMPURE = {"asyncio", "socket", "time", "datetime", "random", "secrets", "subprocess", "aiohttp"}
+"""What a pure module has no use for: clock, network and randomness are handed in."""
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            yield name, path
+
+
+def imports_of(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found.add(node.module or "")
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+MODULES = dict(modules())
+
+
+def is_within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def test_there_are_modules_to_walk() -> None:
+    assert "da_node.coding.blob" in MODULES
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_package_imports_only_packages_before_it(name: str) -> None:
+    own = PACKAGES.index(name.split(".")[0])
+    for imported in imports_of(MODULES[name]):
+        assert not any(is_within(imported, later) for later in PACKAGES[own + 1 :]), imported
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not is_within(name, "da_node")])
+def test_later_packages_use_only_the_doors(name: str) -> None:
+    for imported in imports_of(MODULES[name]):
+        if is_within(imported, "da_node"):
+            assert any(is_within(imported, door) for door in DOORS), imported
+
+
+@pytest.mark.parametrize("floor", ALLOWED_BELOW)
+def test_a_floor_stands_only_on_those_below_it(floor: str) -> None:
+    for name in MODULES:
+        if is_within(name, floor):
+            for imported in imports_of(MODULES[name]):
+                allowed = (
+                    not is_within(imported, "da_node")
+                    or imported == "da_node"
+                    or any(is_within(imported, below) for below in ALLOWED_BELOW[floor])
+                )
+                assert allowed, f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("library", ONE_DOOR)
+def test_an_outer_library_has_one_door(library: str) -> None:
+    importers = {
+        name
+        for name, path in MODULES.items()
+        if any(is_within(imported, library) for imported in imports_of(path))
+    }
+    assert importers == {ONE_DOOR[library]}
+
+
+def test_the_coding_rules_know_no_clock_network_or_randomness() -> None:
+    for name, path in MODULES.items():
+        if is_within(name, "da_node.coding") or name == "da_node.retention":
+            used = {imported.split(".")[0] for imported in imports_of(path)}
+            assert not used & IMPURE, name
+
+
+def test_nothing_but_the_house_stands_at_the_top() -> None:
+    expected = {
+        "pyproject.toml",
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "Makefile",
+        "da_node",
+        "committee",
+        "sampler",
+        "bridge_client",
+        "tests",
+        "benchmarks",
+        "docs",
+        "build",
+    }
+    entries = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    assert {name for name in entries - expected if not name.endswith(".egg-info")} == set()
