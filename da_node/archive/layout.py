@@ -98,6 +98,12 @@ class Layout:
         return self.data_rows * self.stripes
 
     @property
+    def reach_bytes(self) -> int:
+        """So much of the file's end may be lost; of a run elsewhere, whose ends need not meet
+        those of sectors, one sector less and a byte more."""
+        return PARITY_ROWS * self.stripes * SECTOR_BYTES
+
+    @property
     def shared_tag(self) -> bytes:
         """The 24 bytes that every sector of the file begins with."""
         return _SHARED.pack(_MAGIC, VERSION, self.archive_id, self.content_bytes)

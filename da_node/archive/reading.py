@@ -25,7 +25,7 @@ def read_archive(path: Path, *, progress: Progress = UNWATCHED) -> Iterator[Arch
     """
     with opened(path) as file:
         progress.expect(2 * file.byte_length)
-        yield from _verified_entries(file, progress)
+        yield from _entries(file, _clean_layout(file, progress), progress)
 
 
 def verify_archive(path: Path, *, progress: Progress = UNWATCHED) -> ArchiveSummary:
@@ -41,15 +41,20 @@ def verify_archive(path: Path, *, progress: Progress = UNWATCHED) -> ArchiveSumm
 
 def summary_of(file: SectorFile, progress: Progress = UNWATCHED) -> ArchiveSummary:
     """verify_archive of an open file."""
-    entries = tuple(entry.summary for entry in _verified_entries(file, progress))
-    return ArchiveSummary(path=file.path, file_bytes=file.byte_length, entries=entries)
+    layout = _clean_layout(file, progress)
+    entries = tuple(entry.summary for entry in _entries(file, layout, progress))
+    return ArchiveSummary(path=file.path, layout=layout, entries=entries)
 
 
-def _verified_entries(file: SectorFile, progress: Progress) -> Iterator[ArchiveEntry]:
+def _clean_layout(file: SectorFile, progress: Progress) -> Layout:
     found = survey(file, progress)
     if not found.is_clean:
         raise BadArchive(path=str(file.path), reason=found.complaint)
-    content = _ContentReader(file, found.layout, progress)
+    return found.layout
+
+
+def _entries(file: SectorFile, layout: Layout, progress: Progress) -> Iterator[ArchiveEntry]:
+    content = _ContentReader(file, layout, progress)
     try:
         while content.left_bytes:
             yield ArchiveEntry.parse(content.take)

@@ -37,8 +37,8 @@ class ArchiveSummary:
     """What an archive file holds."""
 
     path: Path
-    file_bytes: int
-    """Its length, parity included."""
+    layout: Layout
+    """Its shape: how long it is, and how much of it may be lost."""
 
     entries: tuple[EntrySummary, ...]
     """Its blobs in the order in which they were written."""
@@ -66,7 +66,7 @@ def write_archive(
             archive_id=secrets.token_bytes(ARCHIVE_ID_BYTES), content_bytes=content.finish()
         )
         _protect(file, layout, progress)
-    return ArchiveSummary(path=path, file_bytes=layout.file_bytes, entries=tuple(summaries))
+    return ArchiveSummary(path=path, layout=layout, entries=tuple(summaries))
 
 
 class _ContentWriter:

@@ -35,7 +35,7 @@ def test_what_is_written_is_read_back(
     assert list(read_archive(path)) == entries
     assert verify_archive(path) == written
     assert written.entries == tuple(entry.summary for entry in entries)
-    assert written.file_bytes == path.stat().st_size
+    assert written.layout.file_bytes == path.stat().st_size
 
 
 @pytest.mark.parametrize("sectors", [1, 223, 224, 256, 16 * 223, 16 * 223 + 1])
