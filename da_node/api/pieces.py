@@ -1,0 +1,66 @@
+"""Columns and points: what peers, samplers and readers that trust nobody ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from da_node.api import parameters
+from da_node.api.answers import OCTETS, send
+from da_node.api.blobs import lasting, record_of
+from da_node.coding import COLUMNS, POINTS, column_bytes, point_bytes
+from da_node.errors import NotEnough
+from da_node.node.node import Node
+from da_node.node.reading import Found
+from da_node.store import Record
+
+MOST_COLUMNS: Final = COLUMNS
+"""Columns of one answer: all there are."""
+MOST_POINTS: Final = 256
+"""Points of one answer."""
+MISSING_FIELD: Final = "Holdfast-Missing"
+
+
+async def get_columns(node: Node, request: web.Request) -> web.StreamResponse:
+    """Columns in the order asked, concatenated; those not held are left out and named."""
+    wanted = _wanted(request, "index", "column", count=COLUMNS, most=MOST_COLUMNS)
+    record = await record_of(node, request)
+    with node.reads.hold(len(wanted) * column_bytes(record.header.row_count)):
+        found = await node.reading.columns(record, wanted)
+        return await _answer(node, request, record, "columns", found)
+
+
+async def get_points(node: Node, request: web.Request) -> web.StreamResponse:
+    """Points in the order asked, concatenated; those not held are left out and named."""
+    wanted = _wanted(request, "point", "point", count=POINTS, most=MOST_POINTS)
+    record = await record_of(node, request)
+    with node.reads.hold(len(wanted) * point_bytes(record.header.row_count)):
+        found = await node.reading.points(record, wanted)
+        return await _answer(node, request, record, "points", found)
+
+
+def _wanted(
+    request: web.Request, parameter: str, unit: str, *, count: int, most: int
+) -> Sequence[int]:
+    text = parameters.single(request.query.getall(parameter, []), parameter)
+    return parameters.indices(text, unit, count=count, most=most)
+
+
+async def _answer(
+    node: Node, request: web.Request, record: Record, unit: str, found: Found
+) -> web.StreamResponse:
+    """Never 200 with nothing in it: raises NotEnough."""
+    if not found.items:
+        raise NotEnough(unit=unit, held=0, needed=len(found.missing))
+    headers: dict[str, str] = {hdrs.CONTENT_TYPE: OCTETS}
+    if found.missing:
+        # What is missing may come back: nothing to be cached.
+        headers[MISSING_FIELD] = ",".join(map(str, found.missing))
+        headers[hdrs.CACHE_CONTROL] = "no-store"
+    else:
+        headers |= lasting(node, record)
+    node.metrics.sent_bytes.labels(unit).inc(sum(map(len, found.items)))
+    response = web.StreamResponse(headers=headers)
+    return await send(request, response, found.items, pace=node.pace(), timers=node.timers)

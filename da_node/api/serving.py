@@ -1,0 +1,125 @@
+"""A node started and stopped: store, listening socket, signals, in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from da_node.api.application import make_application
+from da_node.api.connection import Connections, NodeSite
+from da_node.errors import BadConfiguration, StoreFault
+from da_node.node.bounds import CONNECTIONS
+from da_node.node.deadlines import Timers
+from da_node.node.identity import node_id
+from da_node.node.metrics import NodeMetrics
+from da_node.node.node import KzgService, Node
+from da_node.service import NodeSettings, logger
+from da_node.store import Store
+
+STORE_DIRECTORY: Final = "store"
+"""Where in a node's directory its store lies."""
+
+MakeApplication = Callable[[Node], web.Application]
+
+_log = logger(__name__)
+
+
+def unix_clock() -> int:
+    """Whole seconds since 1970 by this machine's clock."""
+    return int(time.time())
+
+
+def open_store(
+    settings: NodeSettings, *, clock: Callable[[], int], metrics: NodeMetrics | None = None
+) -> Store:
+    """The store of a node's directory, made if it is not there.
+
+    Raises StoreInUse, StoreFault, UnsupportedVersion; blocks.
+    """
+    directory = settings.directory / STORE_DIRECTORY
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreFault(reason=f"{directory}: {error.strerror or error}") from error
+    return Store.open(directory, clock=clock, budget_bytes=settings.budget_bytes, observer=metrics)
+
+
+@asynccontextmanager
+async def running_node(
+    settings: NodeSettings,
+    *,
+    kzg: KzgService,
+    clock: Callable[[], int] = unix_clock,
+    timers: Timers | None = None,
+    application: MakeApplication = make_application,
+) -> AsyncIterator[tuple[Node, str]]:
+    """A node that listens, and its URL; stopped in order at the end.
+
+    Owns `kzg`. `application` may add routes to the node's own; `timers` keeps the deadlines
+    (by default the event loop). Raises BadConfiguration, OSError, and what opening a store does.
+    """
+    tls = _tls_context(settings.tls_cert, settings.tls_key)
+    metrics = NodeMetrics()
+    store = await asyncio.to_thread(open_store, settings, clock=clock, metrics=metrics)
+    timers = timers or asyncio.get_running_loop()
+    node = Node(
+        settings=settings,
+        store=store,
+        kzg=kzg,
+        metrics=metrics,
+        node_id=node_id(settings.directory),
+        clock=clock,
+        timers=timers,
+    )
+    runner = web.AppRunner(application(node), shutdown_timeout=settings.shutdown_grace_s)
+    connections = Connections(
+        max_count=CONNECTIONS, header_timeout_s=settings.header_timeout_s, timers=timers
+    )
+    metrics.connections.set_function(lambda: connections.count)
+    try:
+        await runner.setup()
+        site = NodeSite(
+            runner,
+            host=settings.host,
+            port=settings.port,
+            connections=connections,
+            ssl_context=tls,
+        )
+        await site.start()
+        node.start()
+        yield node, site.url
+    finally:
+        # In this order: no new requests, then those under way, then what they left behind.
+        node.stopping()
+        await runner.cleanup()
+        await node.stop()
+
+
+async def run_node(settings: NodeSettings, *, kzg: KzgService, stop: asyncio.Event) -> None:
+    """Run until `stop` is set. Raises as `running_node` does."""
+    async with running_node(settings, kzg=kzg) as (node, url):
+        _log.info("listening", url=url, node_id=node.node_id, directory=str(settings.directory))
+        await stop.wait()
+        _log.info("stopping", grace_s=settings.shutdown_grace_s)
+    _log.info("stopped")
+
+
+def _tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if certificate is None or key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise BadConfiguration(
+            source="settings", name="tls_cert", reason=f"{certificate}, {key}: {error}"
+        ) from error
+    return context

@@ -1,0 +1,60 @@
+"""Every bound of a node that is not a setting, with its arithmetic."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CONNECTIONS: Final = 1024
+"""Connections open at once; each holds at most a header (512 KiB) and 128 KiB of body."""
+
+UPLOADS_IN_MEMORY: Final = 8
+"""Payloads of the largest size that fit into the memory for uploads; smaller ones fit oftener."""
+
+READ_MEMORY_BYTES: Final = 512 << 20
+"""Memory of all answers being sent; one answer larger than this is sent alone."""
+
+RATE_BURST_S: Final = 2
+"""A client that paused may read so many seconds' worth at once."""
+
+RATE_CLIENTS: Final = 65_536
+"""Clients whose rate is remembered: about 200 bytes each, 13 MB."""
+
+SUBSCRIBERS: Final = 256
+"""Event streams open at once."""
+
+SUBSCRIBER_BACKLOG: Final = 1024
+"""Events a stream may be behind before it is cut off, to resume by its cursor."""
+
+HEARTBEAT_S: Final = 15.0
+"""Silence on an event stream after which a comment is sent; proxies cut off after 30 or 60."""
+
+RECENT_PAYLOADS: Final = 4096
+"""Payloads whose repeat is answered without encoding again: about 500 bytes each, 2 MB."""
+
+RECOVERIES_AT_ONCE: Final = 2
+"""Recoveries computed at once; each holds about four times its payload."""
+
+RECOVERIES_WAITING: Final = 16
+"""Recoveries under way or waiting; beyond it a reader is told to come back."""
+
+STORE_THREADS: Final = 16
+"""Calls into the store at once. They mostly wait for the writer, or hash without the lock."""
+
+UPKEEP_THREADS: Final = 2
+"""Pruning and scrubbing, one call each."""
+
+PROBE_THREADS: Final = 2
+"""Threads of their own for probes and metrics, so that a busy store is not a silent one."""
+
+LAG_INTERVAL_S: Final = 0.01
+"""How often the event loop is asked whether it is on time."""
+
+CLOCK_JUMP_S: Final = 60
+"""A wall clock that leaves the monotonic one by more than this is reported: expiries and
+pruning go by the wall clock, and members refuse expiries that are 300 s off."""
+
+SCRUB_BYTES_PER_S: Final = 8 << 20
+"""Pace of the scrub: a terabyte in a day and a half, a few per cent of one core."""
+
+SCRUB_PAUSE_S: Final = 3600.0
+"""Rest between two passes of the scrub."""
