@@ -9,7 +9,7 @@
     │   │   ├── WrongLength, UnsupportedVersion, LengthOutOfRange, BadCommitment,
     │   │   ├── NonCanonicalElement, BadPath, BadProof, BadCell, EmptyBatch,
     │   │   ├── ForeignItem, PayloadMismatch, NoKeyset,
-    │   │   └── BadArchive, BadTag, BadEntry, BeyondParity
+    │   │   └── BadArchive, BadTag, BadEntry, BeyondParity, OtherEncoding
     │   ├── PayloadTooLarge     413
     │   ├── RequestTimeout      408
     │   ├── RangeNotSatisfiable 416
@@ -326,6 +326,18 @@ class BeyondParity(BadData):
     template = "{damaged} of the {rows} sectors of a stripe are damaged, beyond what parity restores"
     damaged: int
     rows: int
+
+
+@dataclass(eq=False, kw_only=True)
+class OtherEncoding(BadData):
+    """An archived payload does not encode to the id under which it was kept: whoever encoded that
+    blob did not follow the scheme. The payload is that blob's all the same."""
+
+    code = "other_encoding"
+    template = "blob {blob_id} was encoded dishonestly: its payload's own id is {expected}"
+    advice = "it cannot be posted under its id again; `holdfast archive extract` gives its payload"
+    blob_id: str
+    expected: str
 
 
 @dataclass(eq=False, kw_only=True)
