@@ -1,7 +1,7 @@
 """A column as the pieces in which it is stored, and back. Pure.
 
-    part 0       version u8 ‖ SHA-256 of the rest ‖ path 7·32 ‖ proof 48
-                 ‖ leaf hashes 64·32 ‖ aggregate cell 2048
+    part 0       version u8 ‖ SHA-256(blob id ‖ index u8 ‖ the rest) ‖ the rest:
+                 path 7·32 ‖ proof 48 ‖ leaf hashes 64·32 ‖ aggregate cell 2048
     part 1, 2, … groups of leaves, each a power of two of them and at most 64 KiB
 
 so that a point is read from part 0 and one group, and from nothing else. The leaves need no
@@ -84,7 +84,8 @@ def stored_bytes(row_count: int) -> int:
 def pieces_of(column: VerifiedColumn) -> Iterator[tuple[int, bytes]]:
     """A verified column's parts and their values."""
     beside = b"".join((column.path, column.proof, column.leaf_hashes, column.cell))
-    yield SIDE_PART, _VERSION + hashlib.sha256(beside).digest() + beside
+    checksum = _checksum(column.header, column.index, beside)
+    yield SIDE_PART, _VERSION + checksum + beside
     row_count = column.header.row_count
     group_bytes = leaves_per_group(row_count) * ELEMENT_BYTES * row_count
     leaves = memoryview(column.leaves)
@@ -96,7 +97,7 @@ def assemble_column(
     header: Header, index: int, side: bytes, groups: Sequence[bytes]
 ) -> VerifiedColumn:
     """A column from its pieces, verified. Damaged if they are not what was stored."""
-    beside = _parse_side(side)
+    beside = _parse_side(header, index, side)
     try:
         return readmit_column(
             header,
@@ -113,7 +114,7 @@ def assemble_column(
 
 def assemble_point(header: Header, point: int, side: bytes, group: bytes) -> VerifiedPoint:
     """A point from part 0 and its group, verified. Damaged if they are not what was stored."""
-    beside = _parse_side(side)
+    beside = _parse_side(header, point // POINTS_PER_COLUMN, side)
     place = place_of_point(header.row_count, point % POINTS_PER_COLUMN)
     leaf = group[place.offset : place.offset + place.length]
     try:
@@ -131,11 +132,18 @@ class _Side(NamedTuple):
     cell: bytes
 
 
-def _parse_side(value: bytes) -> _Side:
+def _checksum(header: Header, index: int, beside: bytes | memoryview) -> bytes:
+    """Binds the proof, which nothing else here checks, to the column that it proves."""
+    digest = hashlib.sha256(header.blob_id + bytes((index,)))
+    digest.update(beside)
+    return digest.digest()
+
+
+def _parse_side(header: Header, index: int, value: bytes) -> _Side:
     if len(value) != SIDE_BYTES or value[:1] != _VERSION:
         raise Damaged(reason=f"the part beside the leaves has {len(value)} bytes")
     beside = memoryview(value)[1 + _HASH_BYTES :]
-    if hashlib.sha256(beside).digest() != value[1 : 1 + _HASH_BYTES]:
+    if _checksum(header, index, beside) != value[1 : 1 + _HASH_BYTES]:
         raise Damaged(reason="the part beside the leaves fails its checksum")
     proof_at = _PATH_BYTES
     hashes_at = proof_at + PROOF_BYTES

@@ -8,55 +8,16 @@ from pathlib import Path
 
 import pytest
 from lossy_disk import LossyDatabase, LossyDisk
+from store_specimens import Clock, Notes
 
-from da_node.coding import COLUMNS, EncodedBlob, VerifiedColumn, encode
+from da_node.coding import EncodedBlob, encode
 from da_node.coding.kzg import local_prover
-from da_node.retention import expires_at_for
-from da_node.store import Observer, Store
-
-NOW = 1_767_225_600
-"""2026-01-01, a whole hour."""
-
-EXPIRY = expires_at_for(NOW)
-
-
-class Clock:
-    """Says what it was set to."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> int:
-        return self.now
-
-
-class Notes(Observer):
-    """Writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.damaged: list[tuple[bytes, int]] = []
-        self.commits: list[int] = []
-        self.reopenings = 0
-
-    def column_damaged(self, blob_id: bytes, index: int, reason: str) -> None:
-        self.damaged.append((blob_id, index))
-
-    def committed(self, jobs: int, written_bytes: int) -> None:
-        self.commits.append(jobs)
-
-    def reopened(self) -> None:
-        self.reopenings += 1
-
-
-def columns_of(blob: EncodedBlob, *indices: int) -> list[VerifiedColumn]:
-    """Some columns of a blob; all if none is named."""
-    return [blob.column(index) for index in indices or range(COLUMNS)]
-
+from da_node.store import Store
 
 @pytest.fixture(scope="session")
 def blobs() -> list[EncodedBlob]:
     """Four blobs of one row: columns of 2 KiB, the smallest there are."""
-    return [encode(b"blob %d" % number, local_prover()) for number in range(4)]
+    return [encode(os.urandom(4096 * 31), local_prover()) for _ in range(4)]
 
 
 @pytest.fixture(scope="session")

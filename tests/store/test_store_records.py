@@ -1,0 +1,93 @@
+"""The small values: each reads back, and anything else is damage."""
+
+from dataclasses import replace
+
+import pytest
+from store_specimens import EXPIRY, NOW
+
+from da_node.coding import EncodedBlob
+from da_node.retention import bucket_of
+from da_node.store.door import Damaged
+from da_node.store.records import (
+    NOTHING,
+    FeedEntry,
+    Record,
+    Summary,
+    feed_value,
+    number_value,
+    parse_feed_entry,
+    parse_number,
+    parse_record,
+    parse_summary,
+    record_value,
+    summary_value,
+)
+
+
+@pytest.fixture
+def record(blobs: list[EncodedBlob]) -> Record:
+    return Record(
+        header=blobs[0].header,
+        expires_at=EXPIRY,
+        stored_at=NOW,
+        cursor=7,
+        label="ünïcode",
+        held=1 | 1 << 5 | 1 << 127,
+        reserved_bytes=12345,
+    )
+
+
+def test_a_record_reads_back(record: Record) -> None:
+    assert parse_record(record.bucket, record.blob_id, record_value(record)) == record
+    assert record.bucket == bucket_of(EXPIRY)
+    assert record.columns == (0, 5, 127)
+    assert record.holds(127)
+    assert not record.holds(126)
+
+
+def test_a_feed_entry_reads_back(record: Record) -> None:
+    assert parse_feed_entry(7, feed_value(record)) == FeedEntry(
+        cursor=7,
+        blob_id=record.blob_id,
+        header=record.header,
+        expires_at=EXPIRY,
+        label="ünïcode",
+    )
+
+
+def test_numbers_and_summaries_read_back() -> None:
+    assert parse_number(number_value(2**64 - 1)) == 2**64 - 1
+    assert parse_summary(summary_value(Summary(3, 2**40))) == Summary(3, 2**40)
+    assert NOTHING.plus(1, 10).plus(1, 10) == (2, 20)
+
+
+def test_values_cut_anywhere_or_with_a_tail_are_damage(record: Record) -> None:
+    whole = record_value(record)
+    for cut in range(len(whole)):
+        with pytest.raises(Damaged):
+            parse_record(record.bucket, record.blob_id, whole[:cut])
+    feed = feed_value(record)
+    for cut in range(len(feed)):
+        with pytest.raises(Damaged):
+            parse_feed_entry(7, feed[:cut])
+    for wrong in (b"", bytes(7), bytes(9), bytes(15), bytes(17)):
+        with pytest.raises(Damaged):
+            parse_number(wrong)
+        with pytest.raises(Damaged):
+            parse_summary(wrong)
+    with pytest.raises(Damaged):
+        parse_record(record.bucket, record.blob_id, whole + b"\x00")
+
+
+def test_values_of_another_version_are_not_guessed_at(record: Record) -> None:
+    with pytest.raises(Damaged, match="version 02"):
+        parse_record(record.bucket, record.blob_id, b"\x02" + record_value(record)[1:])
+
+
+def test_a_record_under_another_blobs_key_is_damage(
+    record: Record, blobs: list[EncodedBlob]
+) -> None:
+    with pytest.raises(Damaged, match="header"):
+        parse_record(record.bucket, blobs[1].blob_id, record_value(record))
+    foreign = replace(record, header=blobs[1].header)
+    assert parse_record(record.bucket, blobs[1].blob_id, record_value(foreign)) == foreign
