@@ -1,8 +1,11 @@
 /* The Python face of kernel.c, in the limited C API of 3.11. Every length and index is checked
- * here, before the kernel is entered; the interpreter lock is released while it runs.
+ * here, before the kernel is entered, and that what is written overlaps nothing that is read; the
+ * interpreter lock is released while it runs.
  * What each function does is said in kernel.h, what it takes in _kernel.pyi. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+
+#include <string.h>
 
 #include "kernel.h"
 
@@ -54,6 +57,15 @@ static int is_between(const char *what, Py_ssize_t value, Py_ssize_t low, Py_ssi
     return 1;
 }
 
+/* The two share no byte, so that the kernel never reads what it has already written. */
+static int are_apart(const Py_buffer *a, const Py_buffer *b)
+{
+    uintptr_t a_start = (uintptr_t)a->buf, b_start = (uintptr_t)b->buf;
+    if (a_start + (size_t)a->len <= b_start || b_start + (size_t)b->len <= a_start) return 1;
+    PyErr_SetString(PyExc_ValueError, "buffers overlap");
+    return 0;
+}
+
 /* Rows within bounds, and leaves for exactly that many of them over `points` points. */
 static int are_rows(Py_ssize_t rows, Py_ssize_t first, Py_ssize_t last, const Py_buffer *leaves)
 {
@@ -79,7 +91,8 @@ static PyObject *py_pack(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OO", &payload_object, &elements_object)) return NULL;
     int ok = (payload = take(&held, payload_object, 0)) && (elements = take(&held, elements_object, 1));
     ok = ok && are_elements("elements", elements) &&
-         is_between("payload", payload->len, 0, elements->len / ELEMENT * PIECE);
+         is_between("payload", payload->len, 0, elements->len / ELEMENT * PIECE) &&
+         are_apart(payload, elements);
     if (ok) {
         Py_BEGIN_ALLOW_THREADS
         kernel_pack(payload->buf, (size_t)payload->len, elements->buf,
@@ -97,7 +110,8 @@ static PyObject *py_unpack(PyObject *self, PyObject *args)
     (void)self;
     if (!PyArg_ParseTuple(args, "OO", &elements_object, &out_object)) return NULL;
     int ok = (elements = take(&held, elements_object, 0)) && (out = take(&held, out_object, 1));
-    ok = ok && is_between("out", out->len, 0, elements->len / ELEMENT * PIECE);
+    ok = ok && is_between("out", out->len, 0, elements->len / ELEMENT * PIECE) &&
+         are_apart(elements, out);
     if (ok) {
         Py_BEGIN_ALLOW_THREADS
         kernel_unpack(elements->buf, out->buf, (size_t)out->len);
@@ -137,7 +151,8 @@ static PyObject *py_combine(PyObject *self, PyObject *args)
     ok = ok && is_between("rows", rows, 1, MAX_ROWS) && is_length("gamma", gamma, ELEMENT) &&
          is_between("out", out->len, 0, (Py_ssize_t)POINTS * ELEMENT) &&
          are_elements("out", out) &&
-         is_length("leaves", leaves, out->len * rows);
+         is_length("leaves", leaves, out->len * rows) && are_apart(leaves, out) &&
+         are_apart(gamma, out);
     if (ok && kernel_first_non_canonical(gamma->buf, 1) >= 0) {
         PyErr_SetString(PyExc_ValueError, "gamma is not below the modulus");
         ok = 0;
@@ -183,12 +198,14 @@ static PyObject *py_extend_back(PyObject *self, PyObject *args)
     return extend_by(args, kernel_extend_back);
 }
 
-/* One byte a point, and at least half of the points known. */
-static int is_known(const Py_buffer *known)
+/* One byte a point, and at least half of the points known. They are copied, since the kernel's
+ * bounds rest on that count and another thread may write to the caller's meanwhile. */
+static int copy_known(uint8_t to[POINTS], const Py_buffer *known)
 {
     if (!is_length("known", known, POINTS)) return 0;
     Py_ssize_t count = 0;
-    for (Py_ssize_t p = 0; p < POINTS; p++) count += ((const uint8_t *)known->buf)[p] != 0;
+    memcpy(to, known->buf, POINTS);
+    for (Py_ssize_t p = 0; p < POINTS; p++) count += to[p] != 0;
     return is_between("points known", count, DATA_POINTS, POINTS);
 }
 
@@ -197,14 +214,16 @@ static PyObject *py_locator(PyObject *self, PyObject *args)
     PyObject *known_object, *table_object;
     buffers held = {.count = 0};
     Py_buffer *known, *table;
+    uint8_t is_known[POINTS];
     (void)self;
     if (!PyArg_ParseTuple(args, "OO", &known_object, &table_object)) return NULL;
     int ok = (known = take(&held, known_object, 0)) && (table = take(&held, table_object, 1)) &&
-             is_known(known) && is_length("table", table, (Py_ssize_t)POINTS * ELEMENT);
+             copy_known(is_known, known) &&
+             is_length("table", table, (Py_ssize_t)POINTS * ELEMENT);
     int status = 0;
     if (ok) {
         Py_BEGIN_ALLOW_THREADS
-        status = kernel_locator(known->buf, table->buf);
+        status = kernel_locator(is_known, table->buf);
         Py_END_ALLOW_THREADS
     }
     return finish(&held, ok, status);
@@ -216,17 +235,19 @@ static PyObject *py_recover(PyObject *self, PyObject *args)
     Py_ssize_t rows, first, last;
     buffers held = {.count = 0};
     Py_buffer *leaves, *known, *table;
+    uint8_t is_known[POINTS];
     (void)self;
     if (!PyArg_ParseTuple(args, "OnnnOO", &leaves_object, &rows, &first, &last, &known_object,
                           &table_object))
         return NULL;
     int ok = (leaves = take(&held, leaves_object, 1)) && (known = take(&held, known_object, 0)) &&
              (table = take(&held, table_object, 0)) && are_rows(rows, first, last, leaves) &&
-             is_known(known) && is_length("table", table, (Py_ssize_t)POINTS * ELEMENT);
+             copy_known(is_known, known) &&
+             is_length("table", table, (Py_ssize_t)POINTS * ELEMENT) && are_apart(leaves, table);
     int status = 0;
     if (ok) {
         Py_BEGIN_ALLOW_THREADS
-        status = kernel_recover(leaves->buf, (size_t)rows, (size_t)first, (size_t)last, known->buf,
+        status = kernel_recover(leaves->buf, (size_t)rows, (size_t)first, (size_t)last, is_known,
                                 table->buf);
         Py_END_ALLOW_THREADS
     }
