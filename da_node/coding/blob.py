@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 from da_node.coding import _kernel
 from da_node.coding.challenge import challenge_of
-from da_node.coding.column import CHECKED, Bytes, VerifiedColumn, VerifiedPoint
+from da_node.coding.column import (
+    CHECKED,
+    Bytes,
+    VerifiedColumn,
+    VerifiedPoint,
+    require_checked,
+)
 from da_node.coding.header import Header
 from da_node.coding.kzg import Kzg, local_prover
 from da_node.coding.merkle import CommittedTree, column_root, leaf_hashes
@@ -50,6 +56,10 @@ class EncodedBlob:
     """One for each of the 128 cells."""
     void_columns: frozenset[int] = frozenset()
     """Columns whose codeword cannot be shown to climb to the root; empty for an honest encoder."""
+    check: InitVar[object]
+
+    def __post_init__(self, check: object) -> None:
+        require_checked(check)
 
     @property
     def blob_id(self) -> BlobId:
@@ -99,9 +109,11 @@ def encode(payload: Bytes, kzg: Kzg | None = None, *, threads: int = 1) -> Encod
     how many the arithmetic uses. Takes 2.07 times the payload in memory.
     Raises EmptyPayload, PayloadTooLarge.
     """
+    # one view for all of it: as long as it lives, a bytearray keeps its length
+    view = memoryview(payload).cast("B")
     with threads_for(threads) as pool:
-        leaves, hashes = _code(payload, pool)
-    return commit(len(memoryview(payload).cast("B")), leaves, hashes, kzg)
+        leaves, hashes = _code(view, pool)
+    return commit(len(view), leaves, hashes, kzg)
 
 
 def merkle_root_of(payload: Bytes, *, threads: int = 1) -> MerkleRoot:
@@ -110,7 +122,7 @@ def merkle_root_of(payload: Bytes, *, threads: int = 1) -> MerkleRoot:
     Raises EmptyPayload, PayloadTooLarge.
     """
     with threads_for(threads) as pool:
-        _, hashes = _code(payload, pool)
+        _, hashes = _code(memoryview(payload).cast("B"), pool)
     return tree_of(hashes).root
 
 
@@ -135,12 +147,12 @@ def commit(
         aggregate=aggregate,
         proofs=proofs,
         void_columns=void_columns,
+        check=CHECKED,
     )
 
 
-def _code(payload: Bytes, pool: Executor | None) -> tuple[bytearray, bytes]:
+def _code(view: memoryview, pool: Executor | None) -> tuple[bytearray, bytes]:
     """All leaves of a payload, and their hashes."""
-    view = memoryview(payload).cast("B")
     if not view:
         raise EmptyPayload(bound=MAX_PAYLOAD_BYTES)
     if len(view) > MAX_PAYLOAD_BYTES:

@@ -6,7 +6,7 @@ only verified ones are stored, recovered from or served.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass
 from typing import Final
 
 from da_node.coding.header import Header
@@ -43,7 +43,8 @@ def _require_length(what: str, data: Bytes, expected: int) -> None:
         raise WrongLength(what=what, value=len(data), expected=expected)
 
 
-def _require_checked(check: object) -> None:
+def require_checked(check: object) -> None:
+    """What a verified type calls when it is made. Raises Bug."""
     if check is not CHECKED:
         raise Bug(reason="a verified item is made by verification only")
 
@@ -149,11 +150,11 @@ class VerifiedPoint(Point):
     """A point that holds for `header`."""
 
     header: Header
-    check: object = field(repr=False, compare=False)
+    check: InitVar[object]
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, check: object) -> None:
         super().__post_init__()
-        _require_checked(self.check)
+        require_checked(check)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,11 +166,11 @@ class VerifiedColumn(Column):
     """Hashes of its leaves, 64·32 bytes."""
     cell: bytes
     """Its cell of the aggregate row, 2048 bytes."""
-    check: object = field(repr=False, compare=False)
+    check: InitVar[object]
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, check: object) -> None:
         super().__post_init__()
-        _require_checked(self.check)
+        require_checked(check)
 
     def point(self, offset: int) -> VerifiedPoint:
         """Its point `offset` (0 … 63): point 64·index + offset of the blob."""

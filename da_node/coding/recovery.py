@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 from da_node.coding import _kernel
 from da_node.coding.blob import EncodedBlob, aggregate_of, start_by_rows, threads_for
-from da_node.coding.column import Column, Point, VerifiedColumn, VerifiedPoint
+from da_node.coding.column import CHECKED, Column, Point, VerifiedColumn, VerifiedPoint
 from da_node.coding.header import Header
 from da_node.coding.kzg import Kzg, local_prover
 from da_node.coding.merkle import CommittedTree, column_root, leaf_hashes
@@ -25,18 +25,19 @@ from da_node.coding.parameters import (
     leaf_bytes,
 )
 from da_node.coding.verify import (
+    Item,
+    Numbered,
+    VerifiedItem,
     column_path_of,
     column_root_of,
-    verify_columns,
-    verify_points,
+    require_own,
+    verify_numbered,
 )
-from da_node.errors import Bug, ForeignItem, NotEnough
+from da_node.errors import Bug, NotEnough
 
 _HALF_COLUMN: Final = POINTS_PER_COLUMN // 2
 _BEYOND_HALVES: Final = DATA_POINTS // 2
 """32·|J| + 2048 points within columns J determine the blob: 2048 beyond half of each."""
-
-_Item = TypeVar("_Item", bound=Column | Point)
 
 
 def recover(
@@ -100,42 +101,34 @@ def recovered_leaves(
 def admit_columns(
     header: Header, columns: Iterable[Column], kzg: Kzg | None = None, *, threads: int = 1
 ) -> list[VerifiedColumn]:
-    """The columns, each index once; those not verified yet are verified. Raises ForeignItem."""
-    held = _distinct(columns)
-    verified = [column for column in held if isinstance(column, VerifiedColumn)]
-    _require_own(header, verified, "column")
-    plain = [column for column in held if not isinstance(column, VerifiedColumn)]
-    if plain:
-        verified += verify_columns(header, plain, kzg, threads=threads)
-    return verified
+    """The columns, each index once; those not verified yet are verified.
+
+    Raises ForeignItem, and what verify_columns raises (`.item` is the position in `columns`).
+    """
+    admitted = _admit(header, columns, "column", kzg, threads=threads)
+    return [item for item in admitted if isinstance(item, VerifiedColumn)]
 
 
 def _admit_points(header: Header, points: Iterable[Point], kzg: Kzg | None) -> list[VerifiedPoint]:
-    held = _distinct(points)
-    verified = [point for point in held if isinstance(point, VerifiedPoint)]
-    _require_own(header, verified, "point")
-    plain = [point for point in held if not isinstance(point, VerifiedPoint)]
-    if plain:
-        verified += verify_points(header, plain, kzg)
-    return verified
+    admitted = _admit(header, points, "point", kzg)
+    return [item for item in admitted if isinstance(item, VerifiedPoint)]
 
 
-def _distinct(items: Iterable[_Item]) -> list[_Item]:
-    return list({item.index: item for item in items}.values())
-
-
-def _require_own(
-    header: Header, items: Sequence[VerifiedColumn | VerifiedPoint], unit: str
-) -> None:
-    for position, item in enumerate(items):
-        if item.header != header:
-            raise ForeignItem(
-                item=position,
-                unit=unit,
-                index=item.index,
-                value=item.header.blob_id.hex0x,
-                expected=header.blob_id.hex0x,
-            )
+def _admit(
+    header: Header, items: Iterable[Item], unit: str, kzg: Kzg | None, *, threads: int = 1
+) -> list[VerifiedItem]:
+    verified: dict[int, VerifiedItem] = {}
+    plain: dict[int, Numbered] = {}
+    for number, item in enumerate(items):
+        if isinstance(item, VerifiedColumn | VerifiedPoint):
+            require_own(number, header, item, unit)
+            verified[item.index] = item
+        else:
+            plain[item.index] = (number, header, item)
+    unknown = [item for index, item in plain.items() if index not in verified]
+    if not unknown:
+        return list(verified.values())
+    return [*verified.values(), *verify_numbered(unknown, kzg, threads=threads)]
 
 
 def _require_enough(points: Sequence[VerifiedPoint], certified: bool) -> None:
@@ -202,4 +195,5 @@ def _complete(
         aggregate=aggregate,
         proofs=proofs,
         void_columns=tree.fill(roots),
+        check=CHECKED,
     )

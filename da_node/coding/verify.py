@@ -39,6 +39,8 @@ from da_node.errors import (
 
 Item = Column | Point
 VerifiedItem = VerifiedColumn | VerifiedPoint
+Numbered = tuple[int, Header, Item]
+"""An item's position in what the caller handed in, the header it must hold for, and the item."""
 
 
 def verify_columns(
@@ -75,16 +77,23 @@ def verify_many(
     items: Sequence[tuple[Header, Item]], kzg: Kzg | None = None, *, threads: int = 1
 ) -> Sequence[VerifiedItem]:
     """Items of one or several blobs, verified with one KZG call, in the order given."""
+    numbered = [(item, header, thing) for item, (header, thing) in enumerate(items)]
+    return verify_numbered(numbered, kzg, threads=threads)
+
+
+def verify_numbered(
+    items: Sequence[Numbered], kzg: Kzg | None = None, *, threads: int = 1
+) -> Sequence[VerifiedItem]:
+    """`verify_many` for items that keep the numbers they have in a longer list."""
     if not items:
         raise EmptyBatch()
-    numbered = [(item, header, thing) for item, (header, thing) in enumerate(items)]
-    widest = max(leaf_bytes(header.row_count) for header, _ in items)
+    widest = max(leaf_bytes(header.row_count) for _, header, _ in items)
     if threads > 1 and widest >= THREADED_LEAF_BYTES:
         with ThreadPoolExecutor(threads) as pool:
-            candidates = list(pool.map(_check_item, numbered))
+            candidates = list(pool.map(_check_item, items))
     else:
-        candidates = list(map(_check_item, numbered))
-    _require_openings(candidates, kzg or local_verifier())
+        candidates = list(map(_check_item, items))
+    _require_openings([item for item, _, _ in items], candidates, kzg or local_verifier())
     return candidates
 
 
@@ -104,8 +113,8 @@ def readmit_column(
     Raises WrongLength, BadPath, BadCell.
     """
     column = Column(index=index, leaves=leaves, path=path, proof=proof)
-    candidate = _check_item((0, header, column))
-    if not isinstance(candidate, VerifiedColumn) or candidate.leaf_hashes != leaf_hashes:
+    candidate = _checked_column(0, header, column)
+    if candidate.leaf_hashes != leaf_hashes:
         raise BadPath(item=0, unit="column", index=index, root=header.merkle_root.hex0x)
     if candidate.cell != cell:
         raise BadCell(item=0, index=index * POINTS_PER_COLUMN)
@@ -136,7 +145,7 @@ def readmit_point(
     return _checked_point(0, header, point)
 
 
-def _check_item(numbered: tuple[int, Header, Item]) -> VerifiedItem:
+def _check_item(numbered: Numbered) -> VerifiedItem:
     """All but the opening; what this returns must not leave the module before that is checked."""
     item, header, thing = numbered
     if isinstance(thing, Column):
@@ -145,20 +154,17 @@ def _check_item(numbered: tuple[int, Header, Item]) -> VerifiedItem:
 
 
 def _checked_column(item: int, header: Header, column: Column) -> VerifiedColumn:
-    _require_own(item, header, column, "column")
     rows = header.row_count
-    if len(column.leaves) != column_leaves_bytes(rows):
-        raise WrongLength(
-            what="column leaves", value=len(column.leaves), expected=column_leaves_bytes(rows)
-        )
-    leaves = memoryview(column.leaves)
+    leaves = _unwritable(column.leaves)
+    require_own(item, header, column, "column")
+    _require_length(item, "column", column.index, leaves, column_leaves_bytes(rows))
     _require_canonical(item, "column", column.index, leaves)
     hashes = leaf_hashes(leaves, leaf_bytes(rows))
     if climb(column_root(hashes), column.index, column.path) != header.merkle_root:
         raise BadPath(item=item, unit="column", index=column.index, root=header.merkle_root.hex0x)
     return VerifiedColumn(
         index=column.index,
-        leaves=leaves.toreadonly(),
+        leaves=leaves,
         path=column.path,
         proof=column.proof,
         header=header,
@@ -169,11 +175,10 @@ def _checked_column(item: int, header: Header, column: Column) -> VerifiedColumn
 
 
 def _checked_point(item: int, header: Header, point: Point) -> VerifiedPoint:
-    _require_own(item, header, point, "point")
     width = leaf_bytes(header.row_count)
-    if len(point.leaf) != width:
-        raise WrongLength(what="leaf", value=len(point.leaf), expected=width)
-    leaf = memoryview(point.leaf)
+    leaf = _unwritable(point.leaf)
+    require_own(item, header, point, "point")
+    _require_length(item, "point", point.index, leaf, width)
     _require_canonical(item, "point", point.index, leaf)
     if climb(leaf_hashes(leaf, width), point.index, point.path) != header.merkle_root:
         raise BadPath(item=item, unit="point", index=point.index, root=header.merkle_root.hex0x)
@@ -182,7 +187,7 @@ def _checked_point(item: int, header: Header, point: Point) -> VerifiedPoint:
         raise BadCell(item=item, index=point.index)
     return VerifiedPoint(
         index=point.index,
-        leaf=leaf.toreadonly(),
+        leaf=leaf,
         path=point.path,
         cell=point.cell,
         proof=point.proof,
@@ -199,7 +204,20 @@ def combine(header: Header, leaves: Bytes, points: int) -> bytes:
     return bytes(combined)
 
 
-def _require_own(item: int, header: Header, thing: Item, unit: str) -> None:
+def _unwritable(data: Bytes) -> memoryview:
+    """The data, copied first where it could be written to: what was verified stays as it is."""
+    view = memoryview(data)
+    return view if view.readonly else memoryview(bytes(view))
+
+
+def _require_length(item: int, unit: str, index: int, data: memoryview, expected: int) -> None:
+    if data.nbytes != expected:
+        what = f"{unit} {index} (item {item})"
+        raise WrongLength(what=what, value=data.nbytes, expected=expected)
+
+
+def require_own(item: int, header: Header, thing: Item, unit: str) -> None:
+    """A verified item keeps its header. Raises ForeignItem."""
     if isinstance(thing, VerifiedColumn | VerifiedPoint) and thing.header != header:
         raise ForeignItem(
             item=item,
@@ -220,20 +238,20 @@ def _require_canonical(item: int, unit: str, index: int, elements: memoryview) -
 _Opening = tuple[bytes, int, bytes, bytes]
 
 
-def _require_openings(candidates: Sequence[VerifiedItem], kzg: Kzg) -> None:
+def _require_openings(numbers: Sequence[int], candidates: Sequence[VerifiedItem], kzg: Kzg) -> None:
     """One call over all cells; where it fails, halves of the batch are asked until one is named."""
-    openings: dict[_Opening, int] = {}
-    for item, candidate in enumerate(candidates):
-        openings.setdefault(_opening_of(candidate), item)
+    openings: dict[_Opening, tuple[int, VerifiedItem]] = {}
+    for numbered in zip(numbers, candidates, strict=True):
+        openings.setdefault(_opening_of(numbered[1]), numbered)
     claims = list(openings)
     if _open(claims, kzg):
         return
     while len(claims) > 1:
         first = claims[: len(claims) // 2]
         claims = claims[len(first) :] if _open(first, kzg) else first
-    item = openings[claims[0]]
-    unit = "column" if isinstance(candidates[item], Column) else "point"
-    raise BadProof(item=item, unit=unit, index=candidates[item].index)
+    item, bad = openings[claims[0]]
+    unit = "column" if isinstance(bad, Column) else "point"
+    raise BadProof(item=item, unit=unit, index=bad.index)
 
 
 def _opening_of(candidate: VerifiedItem) -> _Opening:
