@@ -21,6 +21,7 @@ from da_node.coding.merkle import leaf_hashes
 from da_node.coding.parameters import (
     COLUMNS,
     ELEMENT_BYTES,
+    MAX_PAYLOAD_BYTES,
     POINTS,
     column_leaves_bytes,
     leaf_bytes,
@@ -29,9 +30,12 @@ from da_node.coding.parameters import (
 from da_node.coding.reading import payload_of
 from da_node.coding.recovery import recover
 from da_node.coding.verify import verify_columns, verify_points
-from da_node.errors import BadData, HoldfastError
+from da_node.errors import BadData, HoldfastError, LengthOutOfRange
 
 SCHEME: Final = "holdfast-v1"
+
+_MISSHAPEN: Final = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+"""What reading a value raises that is absent, of another kind, or out of its range."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +69,19 @@ def check_vectors(document: Any, kzg: Kzg | None = None) -> Iterator[tuple[str, 
         try:
             name = str(vector["name"])
             differences = list(_differences(name, vector, kzg))
-        except (KeyError, TypeError, ValueError) as error:
+        except _MISSHAPEN as error:
             raise BadVectorFile(where=f"vectors[{position}]", reason=repr(error)) from error
         yield name, differences
 
 
 def payload_from(rule: Mapping[str, Any]) -> bytes:
-    """A vector's payload: a text, zeros, or SHA-256(seed ‖ counter) for counters from 0."""
+    """A vector's payload: a text, zeros, or SHA-256(seed ‖ counter) for counters from 0.
+
+    Raises LengthOutOfRange.
+    """
     length = int(rule["length"])
+    if not 1 <= length <= MAX_PAYLOAD_BYTES:
+        raise LengthOutOfRange(value=length, bound=MAX_PAYLOAD_BYTES)
     if "text" in rule:
         return str(rule["text"]).encode()
     if rule.get("zeros"):
@@ -103,7 +112,19 @@ def blob_from(vector: Mapping[str, Any], kzg: Kzg | None = None) -> EncodedBlob:
 
 
 def _differences(name: str, vector: Mapping[str, Any], kzg: Kzg | None) -> Iterator[Difference]:
-    blob = blob_from(vector, kzg)
+    """All that differs, up to the first value that nothing can be read from."""
+    try:
+        blob = blob_from(vector, kzg)
+        yield from _value_differences(name, vector, blob)
+        yield from _item_differences(name, vector, blob)
+        yield from _reading_differences(name, vector, blob, kzg)
+    except HoldfastError as error:
+        yield Difference(vector=name, what="reading", expected="no error", found=str(error))
+
+
+def _value_differences(
+    name: str, vector: Mapping[str, Any], blob: EncodedBlob
+) -> Iterator[Difference]:
     header = blob.header
     found = {
         "payload_sha256": sha256(payload_from(vector["payload"])).hexdigest(),
@@ -116,31 +137,27 @@ def _differences(name: str, vector: Mapping[str, Any], kzg: Kzg | None) -> Itera
         "proofs_sha256": sha256(b"".join(blob.proofs)).hexdigest(),
         "leaves_sha256": sha256(blob.leaves).hexdigest(),
     }
-    for index, digest in _column_hashes(blob, vector["column_sha256"]):
-        found[f"column_sha256.{index}"] = digest
-    pinned = {what: str(vector[what]) for what in found if what in vector}
-    pinned |= {f"column_sha256.{key}": value for key, value in vector["column_sha256"].items()}
-    for what, expected in pinned.items():
-        if found.get(what) != expected:
-            yield Difference(
-                vector=name, what=what, expected=expected, found=found.get(what, "nothing")
-            )
-    yield from _item_differences(name, vector, blob)
-    yield from _reading_differences(name, vector, blob, kzg)
+    for what, value in found.items():
+        expected = str(vector[what])
+        if value != expected:
+            yield Difference(vector=name, what=what, expected=expected, found=value)
+    for key, expected in vector["column_sha256"].items():
+        value = _column_hash(blob, int(key))
+        if value != expected:
+            what = f"column_sha256.{key}"
+            yield Difference(vector=name, what=what, expected=expected, found=value)
 
 
-def _column_hashes(blob: EncodedBlob, wanted: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _column_hash(blob: EncodedBlob, index: int) -> str:
     width = column_leaves_bytes(blob.row_count)
-    for key in wanted:
-        index = int(key)
-        # not blob.column(index): a void column's serialisation is pinned too
-        column = Column(
-            index=index,
-            leaves=blob.leaves[index * width : (index + 1) * width],
-            path=blob.tree.path(index) or b"",
-            proof=blob.proofs[index],
-        )
-        yield key, sha256(column.serialize()).hexdigest()
+    # not blob.column(index): a void column's serialisation is pinned too
+    column = Column(
+        index=index,
+        leaves=blob.leaves[index * width : (index + 1) * width],
+        path=blob.tree.path(index) or b"",
+        proof=blob.proofs[index],
+    )
+    return sha256(column.serialize()).hexdigest()
 
 
 def _item_differences(
@@ -178,19 +195,19 @@ def _reading_differences(
     )
     header = Header.parse(bytes.fromhex(vector["header"]), kzg)
     pinned = str(vector["payload_sha256"])
-    try:
-        columns = {c.index: c for c in verify_columns(header, [blob.column(j) for j in good], kzg)}
-        for what, indices in readers:
-            found = sha256(payload_of(header, [columns[j] for j in indices])).hexdigest()
-            if found != pinned:
-                yield Difference(vector=name, what=what, expected=pinned, found=found)
-        void = recover(header, columns.values(), kzg).void_columns
-        if void != blob.void_columns:
-            wanted = str(sorted(blob.void_columns))
-            yield Difference(
-                vector=name, what="void columns", expected=wanted, found=str(sorted(void))
-            )
-        points = [Point.parse(bytes.fromhex(point), header) for point in vector["points"]]
-        verify_points(header, points, kzg)
-    except HoldfastError as error:
-        yield Difference(vector=name, what="reading", expected=pinned, found=str(error))
+    received = [Column.parse(blob.column(j).serialize(), header) for j in good]
+    columns = {column.index: column for column in verify_columns(header, received, kzg)}
+    for what, indices in readers:
+        found = sha256(payload_of(header, [columns[j] for j in indices])).hexdigest()
+        if found != pinned:
+            yield Difference(vector=name, what=what, expected=pinned, found=found)
+    void = recover(header, columns.values(), kzg).void_columns
+    if void != blob.void_columns:
+        yield Difference(
+            vector=name,
+            what="void columns",
+            expected=str(sorted(blob.void_columns)),
+            found=str(sorted(void)),
+        )
+    points = [Point.parse(bytes.fromhex(point), header) for point in vector["points"]]
+    verify_points(header, points, kzg)
