@@ -26,7 +26,8 @@ than its payloads when large, and at least 33 sectors, 132 KiB.
 Out of its reach: bytes inserted or removed anywhere but at the end, since everything behind them is
 out of its place (more than the tail above; copies that lost a sector must keep its room), and a
 disk that fails as a whole. Checksums and parity are against accidents: whoever can write the file
-can write another. What proves a payload is its blob id, by encoding it again (`verify_encoding`).
+can write another. What proves a payload is its blob id, by encoding it again
+(`ArchiveEntry.verify_encoding`).
 """
 
 from da_node.archive.disk import SectorFile

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from da_node.coding import HEADER_BYTES, BlobId, Header
-from da_node.errors import BadEntry, MalformedRequest, WrongLength
+from da_node.coding import HEADER_BYTES, BlobId, Header, Kzg, encode
+from da_node.errors import BadEntry, MalformedRequest, OtherEncoding, WrongLength
 
 MAX_LABEL_BYTES: Final = 64
 
@@ -76,6 +76,12 @@ class ArchiveEntry:
         yield facts + label
         yield self.payload
         yield digest.digest()
+
+    def verify_encoding(self, kzg: Kzg | None = None, *, threads: int = 1) -> None:
+        """Encode the payload again: the one proof that it is the blob's. Raises OtherEncoding."""
+        encoded = encode(self.payload, kzg, threads=threads)
+        if encoded.blob_id != self.header.blob_id:
+            raise OtherEncoding(blob_id=self.header.blob_id.hex0x, expected=encoded.blob_id.hex0x)
 
     @classmethod
     def parse(cls, take: Callable[[int], bytearray]) -> ArchiveEntry:
