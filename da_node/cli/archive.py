@@ -21,7 +21,7 @@ from da_node.archive import (
 )
 from da_node.client import Client
 from da_node.coding import BlobId, Header
-from da_node.errors import OtherEncoding, UnknownBlob
+from da_node.errors import FalseAnswer, OtherEncoding, UnknownBlob
 from da_node.service import Output, format_bytes, printable, with_output
 from da_node.service.output import EXIT_FAILURE, error_line
 
@@ -183,7 +183,7 @@ async def _export(
 
 async def _entry(client: Client, header: Header) -> ArchiveEntry:
     status = await client.status(header.blob_id)
-    payload = await client.get(header.blob_id)
+    payload = await client.get(header)
     return ArchiveEntry(
         header=header, payload=payload, expires_at=status.expires_at, label=status.label
     )
@@ -205,6 +205,9 @@ async def _post(output: Output, client: Client, entry: ArchiveEntry) -> dict[str
     if verdict["encodes_to"] != entry.header.blob_id.hex0x:
         return document | {"outcome": OtherEncoding.code}
     receipt = await client.post(entry.payload, label=entry.label or None)
+    if receipt.blob_id != entry.header.blob_id:
+        reason = f"{receipt.blob_id.hex0x} for blob {entry.header.blob_id.hex0x}"
+        raise FalseAnswer(url=receipt.node, what="receipt", reason=reason)
     outcome = "stored" if receipt.created else "already_kept"
     return document | {"outcome": outcome, "expires_at": receipt.expires_at}
 

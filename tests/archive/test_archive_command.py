@@ -34,6 +34,7 @@ class NodeDouble:
         self.kept = {blob.blob_id: (label, blob) for label, blob in blobs.items()}
         self.posted: list[tuple[bytes, str | None]] = []
         self.addresses: Sequence[str] = ()
+        self.answers_with: BlobId | None = None
 
     def __call__(self, addresses: Sequence[str]) -> Self:
         self.addresses = addresses
@@ -48,15 +49,20 @@ class NodeDouble:
     async def header(self, blob_id: BlobId) -> Header:
         return self._blob(blob_id)[1].header
 
-    async def get(self, blob_id: BlobId) -> bytearray:
-        return self._blob(blob_id)[1].payload()
+    async def get(self, header: Header) -> bytearray:
+        return self._blob(header.blob_id)[1].payload()
 
     async def status(self, blob_id: BlobId) -> SimpleNamespace:
         return SimpleNamespace(expires_at=1_700_003_600, label=self._blob(blob_id)[0])
 
     async def post(self, payload: bytes, label: str | None = None) -> SimpleNamespace:
         self.posted.append((bytes(payload), label))
-        return SimpleNamespace(created=len(self.posted) == 1, expires_at=1_800_000_000)
+        return SimpleNamespace(
+            blob_id=self.answers_with or encode(payload).blob_id,
+            created=len(self.posted) == 1,
+            expires_at=1_800_000_000,
+            node="http://a",
+        )
 
     def _blob(self, blob_id: BlobId) -> tuple[str, EncodedBlob]:
         if blob_id not in self.kept:
@@ -182,6 +188,13 @@ def test_import_leaves_out_a_blob_that_was_encoded_dishonestly(
     assert extracted.exit_code == 0
     assert "was encoded dishonestly" in extracted.stderr
     assert target.read_bytes() == PAYLOADS["first"]
+
+
+def test_import_believes_no_receipt_for_another_id(file: Path, node: NodeDouble) -> None:
+    node.answers_with = BlobId(bytes(32))
+    result = run("import", file)
+    assert result.exit_code == 1
+    assert "http://a served a false receipt" in result.stderr
 
 
 def test_import_of_a_damaged_file_posts_nothing(file: Path, node: NodeDouble) -> None:
