@@ -93,7 +93,8 @@ def survey(file: SectorFile, progress: Progress = UNWATCHED) -> Survey:
         tag, positions = _voted_tag(file, file_bytes), array("Q")
     layout = _layout(file, tag, file_bytes)
     intact = np.zeros(layout.sectors, np.bool_)
-    intact[[position for position in positions if position < layout.sectors]] = True
+    held = np.array(positions, np.intp)
+    intact[held[held < layout.sectors]] = True
     return Survey(
         layout=layout,
         intact=intact.reshape(layout.rows, layout.stripes),
