@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import hdrs, web
 
-from da_node.errors import HoldfastError
+from da_node.errors import HoldfastError, MethodNotAllowed, RangeNotSatisfiable
 from da_node.node.deadlines import Timers, Watch
 from da_node.node.pacing import Pace
 from da_node.service import problem_of
@@ -37,6 +37,10 @@ def problem_answer(error: BaseException) -> web.Response:
     """The problem document of an error (RFC 9457)."""
     problem = problem_of(error)
     headers = {**problem.headers(), hdrs.CACHE_CONTROL: NOT_CACHED}
+    if isinstance(error, RangeNotSatisfiable):
+        headers[hdrs.CONTENT_RANGE] = f"bytes */{error.bound}"
+    if isinstance(error, MethodNotAllowed):
+        headers[hdrs.ALLOW] = error.allowed
     return web.Response(status=problem.status, body=problem.body(), headers=headers)
 
 

@@ -38,11 +38,17 @@ def make_application(node: Node, more: Sequence[Route] = ()) -> web.Application:
     routes = [*node_routes(node), *more]
     routes.append(_openapi_route(routes))
     application = web.Application(middlewares=[_answering(node)])
+    application.on_response_prepare.append(_sign)
     for route in routes:
         application.router.add_route(
             route.method, route.path, _guarded(node, route), expect_handler=_expect_nothing
         )
     return application
+
+
+async def _sign(request: web.Request, response: web.StreamResponse) -> None:
+    """Name ourselves, and not the libraries with their versions."""
+    response.headers[hdrs.SERVER] = "holdfast"
 
 
 def _openapi_route(others: Sequence[Route]) -> Route:
@@ -103,14 +109,16 @@ def _answering(node: Node) -> Middleware:
         if isinstance(connection, Connection):
             connection.begin(request)
         began_s = time.perf_counter()
+        response = None
         try:
             response = await _answer(request, handler)
         finally:
             if isinstance(connection, Connection):
-                connection.end()
+                connection.end(request, overdue=response is None or response.status == 408)
+        # Only routes of ours become labels, or clients could make up ever more of them.
         resource = request.match_info.route.resource
-        route = resource.canonical if resource is not None else "none"
-        node.metrics.requests.labels(request.method, route, response.status).inc()
+        method, route = (request.method, resource.canonical) if resource else ("other", "none")
+        node.metrics.requests.labels(method, route, response.status).inc()
         node.metrics.request_seconds.labels(route).observe(time.perf_counter() - began_s)
         return response
 
@@ -148,11 +156,9 @@ def _routing_answer(request: web.Request, error: web.HTTPException) -> web.Respo
         allowed = ", ".join(sorted(error.allowed_methods | {hdrs.METH_OPTIONS}))
         if request.method == hdrs.METH_OPTIONS:
             return web.Response(status=204, headers={hdrs.ALLOW: allowed})
-        response = problem_answer(
+        return problem_answer(
             MethodNotAllowed(method=request.method, path=request.path, allowed=allowed)
         )
-        response.headers[hdrs.ALLOW] = allowed
-        return response
     if isinstance(error, web.HTTPNotFound):
         return problem_answer(NotFound(what="route", value=request.path[:200]))
     return problem_answer(

@@ -42,7 +42,9 @@ class _Phase(Enum):
     HEADER = auto()
     """A request has begun, and has until the deadline to be complete."""
     REQUEST = auto()
-    """A request is being answered, or the rest of its body is being read."""
+    """A request is being answered."""
+    LINGER = auto()
+    """It is answered, and the rest of its body is read to be thrown away; then comes the end."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,11 +93,16 @@ class Connection(web.RequestHandler):
         if self._half_closed:
             self._end_of_stream(request)
 
-    def end(self) -> None:
-        """The handler is done."""
-        request, self._request = self._request, None
-        if request is not None and request.content.is_eof():
+    def end(self, request: web.BaseRequest, *, overdue: bool) -> None:
+        """The handler is done; `overdue` if that is because the client was too slow."""
+        self._request = None
+        content = request.content
+        if content.is_eof():
             self._phase = _Phase.IDLE
+            return
+        self._phase = _Phase.LINGER
+        if overdue or content.exception() is not None:
+            self._lingering_time = 0.0  # nothing more is to be expected
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count it, and refuse it where there are too many."""
@@ -124,7 +131,7 @@ class Connection(web.RequestHandler):
         True keeps our side open. A header cut short leaves the connection to its deadline.
         """
         super().eof_received()
-        if self._phase is _Phase.IDLE or self.ssl_context is not None:
+        if self._phase in (_Phase.IDLE, _Phase.LINGER) or self.ssl_context is not None:
             return None
         self._half_closed = True
         if self._request is not None:
@@ -144,8 +151,9 @@ class Connection(web.RequestHandler):
         """
         self._phase = _Phase.REQUEST
         self._disarm()
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun and cannot turn into another")
+        if request.writer.output_size > 0 or isinstance(exc, ConnectionError):
+            # An answer that has begun cannot turn into another, and nobody waits for a second.
+            raise ConnectionAbortedError("the connection ends here")
         if status >= 500:
             _log.error("request failed outside the application", exc_info=exc)
             response = problem_answer(exc or RuntimeError(message))

@@ -107,10 +107,9 @@ class _Stream:
             entries = await self._node.workers.store.run(
                 self._node.store.feed, self._cursor, page, self._label
             )
-            for entry in entries:
-                data = msgspec.json.encode(event_document(entry)).decode()
-                await self._write(encode_event(data, id=str(entry.cursor)))
-                self._cursor = entry.cursor
+            if entries:
+                await self._write(b"".join(map(_event, entries)))
+                self._cursor = entries[-1].cursor
             if len(entries) < page:
                 return
 
@@ -123,6 +122,11 @@ class _Stream:
 
         with Watch(self._node.timers, self._node.pace(), progress=lambda: 0, expire=cut_off):
             await self.response.write(data)
+
+
+def _event(entry: FeedEntry) -> bytes:
+    data = msgspec.json.encode(event_document(entry)).decode()
+    return encode_event(data, id=str(entry.cursor))
 
 
 def _cursor(field: str, values: list[str]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Final
 
@@ -29,7 +30,7 @@ def announced_bytes(request: web.Request, limit_bytes: int) -> int | None:
     coding = request.headers.get(hdrs.CONTENT_ENCODING, "identity")
     if coding.lower() != "identity":
         raise MalformedRequest(
-            field=hdrs.CONTENT_ENCODING, value=coding[:100], expected="identity: payloads are bytes"
+            field="Content-Encoding", value=coding[:100], expected="identity: payloads are bytes"
         )
     length = request.content_length
     if length is None:
@@ -57,23 +58,28 @@ async def read_body(
     body = bytearray()
     digest = hashlib.sha256()
 
-    def overdue() -> None:
-        content.set_exception(
-            RequestTimeout(stage="the body", bound_s=round(timers.time() - pace.started_s, 3))
-        )
-
+    loop = asyncio.get_running_loop()
     try:
-        with Watch(timers, pace, progress=lambda: content.total_bytes, expire=overdue):
-            while chunk := await content.readany():
-                if len(body) + len(chunk) > limit_bytes:
-                    raise PayloadTooLarge(value=len(body) + len(chunk), bound=limit_bytes)
-                body += chunk
-                digest.update(chunk)
+        async with asyncio.timeout(None) as patience:
+            with Watch(
+                timers,
+                pace,
+                progress=lambda: content.total_bytes,
+                expire=lambda: patience.reschedule(loop.time()),
+            ):
+                while chunk := await content.readany():
+                    if len(body) + len(chunk) > limit_bytes:
+                        raise PayloadTooLarge(value=len(body) + len(chunk), bound=limit_bytes)
+                    body += chunk
+                    digest.update(chunk)
+    except TimeoutError:
+        elapsed_s = round(timers.time() - pace.started_s, 3)
+        raise RequestTimeout(stage="the body", bound_s=elapsed_s) from None
     except RequestPayloadError as error:
         raise MalformedRequest(
             field="body", value=str(error)[:100], expected="framed as its header says"
         ) from error
-    except ConnectionError as error:
+    except OSError as error:  # the connection broke
         raise IncompleteBody(received_bytes=len(body), expected_bytes=expected) from error
     if not body:
         raise EmptyPayload(bound=limit_bytes)
@@ -86,6 +92,6 @@ def _continue(request: web.Request) -> None:
     if expectation is None:
         return
     if expectation.lower() != "100-continue":
-        raise MalformedRequest(field=hdrs.EXPECT, value=expectation[:100], expected="100-continue")
+        raise MalformedRequest(field="Expect", value=expectation[:100], expected="100-continue")
     if request.transport is not None:
         request.transport.write(CONTINUE)

@@ -118,7 +118,7 @@ class Node:
         )
         self.health = Health(clock=time.monotonic)
         self._clock_watch = ClockWatch(wall_s=clock(), monotonic_s=timers.time())
-        self.health.add("store", partial(workers.probe.run, store.probe))
+        self.health.add("store", self._probe_store)
         self.health.add("clock", self._probe_clock)
         self.health.add("kzg", self._probe_kzg)
         self._background: list[asyncio.Task[None]] = []
@@ -194,6 +194,9 @@ class Node:
         metrics.store_budget_bytes.set(float("nan") if budget is None else budget)
         metrics.store_blobs.set(usage.blobs)
         metrics.store_disk_free_bytes.set(usage.disk_free_bytes)
+
+    async def _probe_store(self) -> None:
+        await self.workers.probe.run(self.store.probe)
 
     async def _probe_clock(self) -> None:
         newest = await self.workers.probe.run(self._newest_stored_at)
