@@ -47,6 +47,7 @@ class ArcDocument(_Document, frozen=True, kw_only=True):
 class NodeDocument(_Document, frozen=True, kw_only=True):
     """Answer to GET /v1/node: what the client relies on."""
 
+    node_id: str
     version: str
     keyset_hash: str | None
     arc: ArcDocument
@@ -69,6 +70,9 @@ class PageDocument(_Document, frozen=True, kw_only=True):
     """Answer to GET /v1/blobs."""
 
     blobs: list[EventDocument]
+
+
+# ---------------------------------------------------------------- what callers get
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +114,8 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     node: str
     """Its URL."""
+    node_id: str
+    """Stays with its directory; cursors belong to it."""
     version: str
     """Version of its software."""
     keyset_hash: str | None
@@ -170,6 +176,7 @@ def node_info_of(url: str, body: bytes) -> NodeInfo:
         raise FalseAnswer(url=url, what="node", reason=f"arc {arc.start}+{arc.count}")
     return NodeInfo(
         node=url,
+        node_id=document.node_id,
         version=document.version,
         keyset_hash=document.keyset_hash,
         columns=frozenset((arc.start + step) % COLUMNS for step in range(arc.count)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from da_node.errors import FalseAnswer, HoldfastError, TooManyRequests, Unavailable
+from da_node.errors import FalseAnswer, HoldfastError, NotEnough, TooManyRequests, Unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +24,10 @@ class Failure:
     @property
     def may_retry(self) -> bool:
         """Whether the same request may succeed later at the same node."""
-        error = self.error
-        return isinstance(error, Unavailable | TooManyRequests) and not isinstance(
-            error, FalseAnswer
+        # What a node lacks now it lacks a moment later; another one may have it.
+        final = FalseAnswer | NotEnough
+        return isinstance(self.error, Unavailable | TooManyRequests) and not isinstance(
+            self.error, final
         )
 
 

@@ -50,6 +50,10 @@ class Survey:
         """Nodes that have not been given up."""
         return [node for node, source in self._sources.items() if not source.lost]
 
+    def next_node(self, now: float) -> str | None:
+        """The most preferred node that may be asked now."""
+        return next(iter(self._now(now)), None)
+
     def learn(self, node: str, columns: Iterable[int]) -> None:
         """The node says that it holds these; what it failed to deliver before stays refuted."""
         source = self._sources[node]
@@ -94,6 +98,10 @@ class Survey:
             if not source.lost and source.rests_until > now
         ]
         return min(resting, default=None)
+
+    def rests_until(self, node: str) -> float:
+        """When the node may be asked again; past if it may be now."""
+        return self._sources[node].rests_until
 
     def assign(self, columns: Sequence[int], now: float) -> dict[str, list[int]]:
         """Whom to ask for what: every askable column once, spread evenly over its holders."""
@@ -150,7 +158,7 @@ def enough_points(held: Iterable[int], *, certified: bool) -> bool:
     return sum(max(0, count - half) for count in per_column.values()) >= DATA_POINTS // 2
 
 
-def batches(columns: Sequence[int], *, column_bytes: int, max_bytes: int) -> list[list[int]]:
-    """Columns cut into requests of at most `max_bytes` each, at least one column a request."""
-    size = max(1, max_bytes // column_bytes)
+def batches(columns: Sequence[int], *, each: int, most: int) -> list[list[int]]:
+    """Columns cut into requests: `each` is what one column counts, `most` what a request may."""
+    size = max(1, most // each)
     return [list(columns[start : start + size]) for start in range(0, len(columns), size)]

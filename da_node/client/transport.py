@@ -1,4 +1,4 @@
-"""One HTTP request to one node: bounded in time and in bytes, its answer or its failure as a value.
+"""One HTTP request to one node: bounded in time and in bytes.
 
 The client's one door to aiohttp. A node is not trusted: it may answer without end, slowly, with
 compressed zeros or with a redirect to somewhere else; none of that costs more than the bounds.
@@ -63,6 +63,14 @@ class Pace:
     """Random in [0, 1)."""
 
 
+class Failed(Exception):
+    """There is no answer."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure.error))
+        self.failure = failure
+
+
 class Transport:
     """Requests to nodes over one pool of connections."""
 
@@ -88,24 +96,27 @@ class Transport:
             self._session = None
 
     async def ask(self, node: str, request: Request) -> Answer:
-        """The answer, tried again as the policy says. Raises the last failure's error."""
+        """The answer, tried again as the policy says. Raises the last failure's error, and
+        FalseAnswer for an answer longer than it can be.
+        """
         began = self.pace.clock()
         made = 0
         while True:
-            outcome = await self.once(node, request)
-            if isinstance(outcome, Answer):
-                return outcome
+            try:
+                return await self.once(node, request)
+            except Failed as failed:
+                failure = failed.failure
             made += 1
             elapsed_s = self.pace.clock() - began
             delay_s = self.policy.delay_s(
-                outcome, made=made, elapsed_s=elapsed_s, draw=self.pace.draw()
+                failure, made=made, elapsed_s=elapsed_s, draw=self.pace.draw()
             )
             if delay_s is None:
-                raise outcome.error
+                raise failure.error
             await self.pace.sleep(delay_s)
 
-    async def once(self, node: str, request: Request) -> Answer | Failure:
-        """The answer to one attempt, or why there is none."""
+    async def once(self, node: str, request: Request) -> Answer:
+        """The answer to one attempt. Raises Failed, which says whether to try again."""
         try:
             async with (
                 asyncio.timeout(self._limits.total_s(request)),
@@ -113,21 +124,20 @@ class Transport:
             ):
                 return await self._read(node, request, response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Failure(error=PeerUnreachable(url=node, reason=reason_of(error)))
+            raise _lost(node, error) from None
 
     async def stream(self, node: str, request: Request) -> AsyncIterator[bytes]:
-        """An endless answer, chunk by chunk. Raises like `ask`, without trying again.
-
-        Ends when the node ends it, or has been silent for `idle_s`.
+        """An endless answer, chunk by chunk, until the node ends it. Raises Failed, also when
+        the node has been silent for `idle_s`.
         """
         try:
             async with self._send(node, request) as response:
                 if not _is_success(response):
-                    raise (await self._failure(node, response)).error
+                    raise await self._refused(node, response)
                 async for chunk in response.content.iter_any():
                     yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise PeerUnreachable(url=node, reason=reason_of(error)) from None
+            raise _lost(node, error) from None
 
     def _send(self, node: str, request: Request) -> aiohttp.client._RequestContextManager:
         if self._session is None:
@@ -153,23 +163,22 @@ class Transport:
             ),
         )
 
-    async def _read(
-        self, node: str, request: Request, response: aiohttp.ClientResponse
-    ) -> Answer | Failure:
+    async def _read(self, node: str, request: Request, response: aiohttp.ClientResponse) -> Answer:
         if not _is_success(response):
-            return await self._failure(node, response)
+            raise await self._refused(node, response)
         body = await _bounded(response, request.answer_bytes)
         if body is None:
             reason = f"longer than the {request.answer_bytes} bytes it can have"
-            return Failure(error=FalseAnswer(url=node, what="answer", reason=reason))
+            raise FalseAnswer(url=node, what="answer", reason=reason)
         return Answer(status=response.status, headers=response.headers, body=body)
 
-    async def _failure(self, node: str, response: aiohttp.ClientResponse) -> Failure:
+    async def _refused(self, node: str, response: aiohttp.ClientResponse) -> Failed:
         body = await _bounded(response, PROBLEM_BYTES)
-        return Failure(
+        failure = Failure(
             error=error_from(node, response.status, body or b""),
             retry_after_s=parse_retry_after(response.headers.get("Retry-After")),
         )
+        return Failed(failure)
 
 
 def reason_of(error: Exception) -> str:
@@ -183,6 +192,10 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientPayloadError):
         return "the answer was cut short"
     return f"{type(error).__name__}: {error}"[:200]
+
+
+def _lost(node: str, error: Exception) -> Failed:
+    return Failed(Failure(error=PeerUnreachable(url=node, reason=reason_of(error))))
 
 
 def _is_success(response: aiohttp.ClientResponse) -> bool:

@@ -21,8 +21,8 @@ class Lagged(Exception):
     """The subscriber fell behind by more than its queue holds; it resumes from the feed."""
 
 
-class Closed(Exception):
-    """The publisher has ended, and everything it published has been read."""
+class Closed(StopAsyncIteration):
+    """The publisher has ended, and everything it published has been read; ends an `async for`."""
 
 
 class Broadcast(Generic[T]):
@@ -92,10 +92,7 @@ class Subscription(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        try:
-            return await self.get()
-        except Closed:
-            raise StopAsyncIteration from None
+        return await self.get()
 
     def __enter__(self) -> Subscription[T]:
         return self

@@ -1,0 +1,81 @@
+"""A node's feed: pages of it, and the stream that goes on where it broke off."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from da_node.client.documents import EventDocument, FeedEvent, PageDocument, decode, event_of
+from da_node.client.retry import Failure
+from da_node.client.transport import Failed, Transport
+from da_node.client.wire import Answer, Request
+from da_node.errors import FalseAnswer, PeerUnreachable
+from da_node.service import EventDecoder, StreamTooLong
+
+EVENT_BYTES: Final = 4096
+"""Longest event: 90 bytes of header and 244 of certificate in hex, a label, names, with room."""
+
+
+def page_request(after: int, limit: int, label: str | None) -> Request:
+    """For at most `limit` blobs after a cursor."""
+    params = {"after": str(after), "limit": str(limit)} | _label(label)
+    return Request(path="/v1/blobs", params=params, answer_bytes=EVENT_BYTES * (limit + 1))
+
+
+def page_of(node: str, answer: Answer) -> list[FeedEvent]:
+    """The blobs of a page. Raises FalseAnswer."""
+    page = decode(node, "page", answer.body, PageDocument)
+    return [event_of(node, document) for document in page.blobs]
+
+
+async def follow(
+    transport: Transport, node: str, after: int | None, label: str | None
+) -> AsyncIterator[FeedEvent]:
+    """Events after a cursor, or from now on, without end.
+
+    A stream that breaks off is taken up after the last event. Raises the last failure's error
+    once the policy gives up, and FalseAnswer.
+    """
+    cursor = None if after is None else str(after)
+    failures, since = 0, 0.0
+    while True:
+        request = Request(
+            path="/v1/events",
+            params=_label(label),
+            headers={} if cursor is None else {"Last-Event-ID": cursor},
+            answer_bytes=EVENT_BYTES,
+        )
+        decoder = EventDecoder(max_event_bytes=EVENT_BYTES)
+        try:
+            async for chunk in transport.stream(node, request):
+                failures = 0
+                for event in _events(node, decoder, chunk):
+                    cursor = str(event.cursor)
+                    yield event
+            failure = Failure(error=PeerUnreachable(url=node, reason="the node ended the stream"))
+        except Failed as failed:
+            failure = failed.failure
+        now = transport.pace.clock()
+        since = now if failures == 0 else since
+        failures += 1
+        delay_s = transport.policy.delay_s(
+            failure, made=failures, elapsed_s=now - since, draw=transport.pace.draw()
+        )
+        if delay_s is None:
+            raise failure.error
+        await transport.pace.sleep(delay_s)
+
+
+def _events(node: str, decoder: EventDecoder, chunk: bytes) -> list[FeedEvent]:
+    try:
+        events = decoder.feed(chunk)
+    except StreamTooLong as error:
+        raise FalseAnswer(url=node, what="event", reason=str(error)) from None
+    return [
+        event_of(node, decode(node, "event", event.data.encode(), EventDocument))
+        for event in events
+    ]
+
+
+def _label(label: str | None) -> dict[str, str]:
+    return {} if label is None else {"label": label}
