@@ -80,7 +80,8 @@ class NodeMetrics(Observer):
     def column_damaged(self, blob_id: BlobId, index: int, reason: str) -> None:
         """A stored column did not verify; called from the store's threads."""
         self.damaged_columns.inc()
-        _log.warning("column damaged", blob_id=blob_id.hex0x, column=index, reason=reason)
+        # At every such read, so quietly: what becomes of it is told once per recovery.
+        _log.debug("column damaged", blob_id=blob_id.hex0x, column=index, reason=reason)
 
     def committed(self, jobs: int, written_bytes: int) -> None:
         """One synced flush; called from the store's writer."""

@@ -13,7 +13,7 @@ from da_node.errors import HoldfastError, NotEnough
 from da_node.node.metrics import NodeMetrics
 from da_node.node.reading import Reading
 from da_node.node.workers import Workers
-from da_node.retention import Bucket, expiry_of, is_prunable
+from da_node.retention import GRACE_S, Bucket, expiry_of, is_prunable
 from da_node.service import logger
 from da_node.store import PruneReport, Record, Store
 
@@ -77,8 +77,8 @@ class Pruning:
                 await self._workers.upkeep.run(self.archive, bucket, self._archive_directory)
             except (HoldfastError, OSError) as error:
                 self._failed("archive", error)
-                # Prunable is what expired more than the grace before this: all buckets before.
-                return expiry_of(bucket)
+                # The last moment at which this bucket may not be pruned yet; those before it may.
+                return expiry_of(bucket) + GRACE_S
         return now
 
     def archive(self, bucket: Bucket, directory: Path) -> int:

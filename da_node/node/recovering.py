@@ -92,6 +92,8 @@ class Recovering:
     async def _work(self, record: Record) -> EncodedBlob:
         async with self._slots:
             found = await self._workers.store.run(self.inspect, record)
+            if found.damaged:
+                _log.warning("columns damaged", blob_id=record.blob_id.hex0x, columns=found.damaged)
             if len(found.sound) < DATA_COLUMNS:
                 raise NotEnough(unit="columns", held=len(found.sound), needed=DATA_COLUMNS)
             # All of them: each adds its path to the tree, which shows where others climb.
