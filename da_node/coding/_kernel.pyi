@@ -1,5 +1,6 @@
-"""The C kernel: field arithmetic over leaves (kernel/kernel.h). Lengths and indices out of bounds
-raise ValueError before anything is touched; a lack of memory raises MemoryError."""
+"""The C kernel: field arithmetic over leaves (kernel/kernel.h). Lengths and indices out of bounds,
+and buffers that overlap, raise ValueError before anything is touched (an index beyond the machine's
+integers OverflowError); a lack of memory raises MemoryError."""
 
 from typing_extensions import Buffer
 
