@@ -121,7 +121,10 @@ class Store:
             self._writer.submit(lambda log: self._putting.restore(log, record.blob_id, columns))
 
     def prune(self, now: int) -> PruneReport:
-        """Delete all buckets whose grace is over at `now`, and give their disk back. StoreFault."""
+        """Delete all buckets whose grace is over at `now`, and give their disk back.
+
+        StoreFault; StoreFull while a disk that failed a write is still full.
+        """
         plan = self._pruning.plan(now)
         self._writer.submit(lambda log: self._pruning.mark(log, plan.low_water))
         for keys in self._writer.submit(lambda log: self._pruning.delete(log, now)):

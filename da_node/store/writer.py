@@ -112,14 +112,17 @@ class Writer:
 
         StoreFault if the disk failed it or another of its group; NotReady after `close`.
         """
+        return self.hand_in(job).result()
+
+    def hand_in(self, job: Callable[[Log], _T]) -> Future[_T]:
+        """The same, without waiting for the answer. NotReady after `close`."""
         waiting = _Waiting(job)
         with self._closing:
             if self._closed:
                 raise NotReady(reason="the store is closed")
             self._jobs.put(waiting)
             self._thread.submit(self._run_group)
-        answer: _T = waiting.answer.result()
-        return answer
+        return waiting.answer
 
     def close(self) -> None:
         """Finish what was handed in, and stop. A second call only waits."""
@@ -163,6 +166,8 @@ class Writer:
             self._failed = True
             for waiting in done:
                 waiting.answer.set_exception(copy.copy(error))
+            return
+        if not done:
             return
         self._owner.durable(len(done), log.written_bytes)
         for waiting in done:

@@ -14,6 +14,7 @@ from da_node.coding import EncodedBlob, encode
 from da_node.coding.kzg import local_prover
 from da_node.store import Store
 
+
 @pytest.fixture(scope="session")
 def blobs() -> list[EncodedBlob]:
     """Four blobs of one row: columns of 2 KiB, the smallest there are."""

@@ -25,7 +25,9 @@ EVERYTHING = KeyRange(b"", b"\xff")
 
 @pytest.fixture(params=["rocks", "double"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    made = RocksDatabase(tmp_path / "db") if request.param == "rocks" else LossyDatabase(LossyDisk())
+    made = (
+        RocksDatabase(tmp_path / "db") if request.param == "rocks" else LossyDatabase(LossyDisk())
+    )
     yield made
     made.close()
 
