@@ -73,7 +73,7 @@ class Survey:
         worst = int(np.count_nonzero(~self.intact, axis=0).max())
         return (
             f"{self.damaged} of {self.layout.sectors} sectors are damaged, at most {worst} in one "
-            f"stripe; up to {PARITY_ROWS} in every stripe are certain to be repaired"
+            f"stripe; `holdfast archive repair` is certain to restore up to {PARITY_ROWS} in each"
         )
 
 
