@@ -33,8 +33,11 @@ class NodeMetrics(Observer):
         self.encode_seconds = registry.histogram(
             "encode_seconds", "Payload to header, columns and proofs."
         )
+        self.damaged_reads = registry.counter(
+            "damaged_reads", "Reads of stored columns that did not verify."
+        )
         self.damaged_columns = registry.counter(
-            "damaged_columns", "Stored columns that did not verify when they were read."
+            "damaged_columns", "Stored columns found damaged when their blob was recovered."
         )
         self.recoveries = registry.counter("recoveries", "Blobs recovered from other columns.")
         self.healed_columns = registry.counter("healed_columns", "Columns rebuilt and stored.")
@@ -79,7 +82,7 @@ class NodeMetrics(Observer):
 
     def column_damaged(self, blob_id: BlobId, index: int, reason: str) -> None:
         """A stored column did not verify; called from the store's threads."""
-        self.damaged_columns.inc()
+        self.damaged_reads.inc()
         # At every such read, so quietly: what becomes of it is told once per recovery.
         _log.debug("column damaged", blob_id=blob_id.hex0x, column=index, reason=reason)
 

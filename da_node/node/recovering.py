@@ -83,6 +83,7 @@ class Recovering:
                 damaged.append(index)
             else:
                 sound.append(column)
+        self._metrics.damaged_columns.inc(len(damaged))
         return Inspection(sound=sound, damaged=damaged)
 
     def damaged(self, record: Record) -> list[int]:

@@ -213,6 +213,7 @@ async def test_damaged_columns_are_recovered_and_healed(running: Running) -> Non
     await node.recovering.drain()
     assert all(is_sound(node, record, index) for index in range(128))
     metrics = (await running.get("/metrics"))[1]
+    assert b"holdfast_damaged_columns_total 4.0" in metrics
     assert b"holdfast_healed_columns_total 4.0" in metrics
     assert b"holdfast_recoveries_total 1.0" in metrics
 
