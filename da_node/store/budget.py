@@ -59,8 +59,8 @@ class Budget:
             raise full
 
     def require_room_to_reopen(self) -> None:
-        """StoreFull if the disk might not hold what opening the database writes: its log."""
-        log_bytes = self._headroom_bytes // 2
+        """StoreFull if the disk might not hold what opening the database writes."""
+        log_bytes = self._database.log_bytes()
         if self._database.free_bytes() < log_bytes:
             raise self.full(log_bytes)
 

@@ -86,6 +86,9 @@ class Database(Protocol):
     def free_bytes(self) -> int:
         """What the disk has left."""
 
+    def log_bytes(self) -> int:
+        """What `reopen` may have to write before it can answer: the log, into its files."""
+
     def reopen(self) -> None:
         """Start again from what is on disk, after a write has failed."""
 

@@ -26,6 +26,7 @@ class LossyDisk:
         self.keep_failed = False
         self.torn_after = 0
         self.free_bytes = 1 << 40
+        self.log_bytes = 0
         self.read_bytes = 0
 
     def lose_power(self) -> None:
@@ -102,6 +103,9 @@ class LossyDatabase:
 
     def free_bytes(self) -> int:
         return self.disk.free_bytes
+
+    def log_bytes(self) -> int:
+        return self.disk.log_bytes
 
     def close(self) -> None:
         pass

@@ -231,12 +231,12 @@ def test_followers_see_nothing_that_is_not_durable(blobs: list[EncodedBlob]) -> 
 
 def test_a_full_disk_keeps_reads_and_waits_with_writes(blobs: list[EncodedBlob]) -> None:
     disk = LossyDisk()
-    store = Store(LossyDatabase(disk), clock=Clock(), headroom_bytes=1000)
+    store = Store(LossyDatabase(disk), clock=Clock(), headroom_bytes=0)
     Told().put(store, blobs[0], HELD, EXPIRY)
     disk.fail_at = disk.steps + 1
     with pytest.raises(StoreFault):
         store.probe()
-    disk.free_bytes = 10
+    disk.free_bytes, disk.log_bytes = 10, 500
     with pytest.raises(StoreFull):
         store.prune(NOW)
     store_reads(store, blobs[0].blob_id)
