@@ -113,7 +113,17 @@ def encode(payload: Bytes, kzg: Kzg | None = None, *, threads: int = 1) -> Encod
     view = memoryview(payload).cast("B")
     with threads_for(threads) as pool:
         leaves, hashes = _code(view, pool)
-    return commit(len(view), leaves, hashes, kzg)
+    tree = tree_of(hashes)
+    header, aggregate, proofs = prove(len(view), tree.root, leaves, kzg)
+    return EncodedBlob(
+        header=header,
+        leaves=memoryview(leaves).toreadonly(),
+        leaf_hashes=hashes,
+        tree=tree,
+        aggregate=aggregate,
+        proofs=proofs,
+        check=CHECKED,
+    )
 
 
 def merkle_root_of(payload: Bytes, *, threads: int = 1) -> MerkleRoot:
@@ -126,29 +136,17 @@ def merkle_root_of(payload: Bytes, *, threads: int = 1) -> MerkleRoot:
     return tree_of(hashes).root
 
 
-def commit(
-    payload_length: int,
-    leaves: bytearray,
-    hashes: bytes,
-    kzg: Kzg | None = None,
-    void_columns: frozenset[int] = frozenset(),
-) -> EncodedBlob:
-    """Header and proofs over leaves that are final: the challenge is drawn from their root."""
-    tree = tree_of(hashes)
-    gamma = challenge_of(payload_length, tree.root)
-    aggregate = aggregate_of(leaves, row_count_of(payload_length), gamma)
+def prove(
+    payload_length: int, root: MerkleRoot, data: Bytes, kzg: Kzg | None
+) -> tuple[Header, bytes, tuple[Proof, ...]]:
+    """Header, extended aggregate row and proofs of the codeword over these data leaves, which may
+    be followed by others. The challenge is drawn from a root that is final.
+    """
+    gamma = challenge_of(payload_length, root)
+    aggregate = aggregate_of(data, row_count_of(payload_length), gamma)
     commitment, proofs = (kzg or local_prover()).commit_and_prove(aggregate[:ROW_BYTES])
-    header = Header(payload_length=payload_length, merkle_root=tree.root, commitment=commitment)
-    return EncodedBlob(
-        header=header,
-        leaves=memoryview(leaves).toreadonly(),
-        leaf_hashes=hashes,
-        tree=tree,
-        aggregate=aggregate,
-        proofs=proofs,
-        void_columns=void_columns,
-        check=CHECKED,
-    )
+    header = Header(payload_length=payload_length, merkle_root=root, commitment=commitment)
+    return header, aggregate, proofs
 
 
 def _code(view: memoryview, pool: Executor | None) -> tuple[bytearray, bytes]:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from da_node.coding import _kernel
-from da_node.coding.blob import EncodedBlob, aggregate_of, start_by_rows, threads_for
+from da_node.coding.blob import EncodedBlob, aggregate_of, prove, start_by_rows, threads_for
 from da_node.coding.column import CHECKED, Column, Point, VerifiedColumn, VerifiedPoint
 from da_node.coding.header import Header
-from da_node.coding.kzg import Kzg, local_prover
+from da_node.coding.kzg import Kzg
 from da_node.coding.merkle import CommittedTree, column_root, leaf_hashes
 from da_node.coding.parameters import (
     CELL_BYTES,
@@ -20,7 +20,6 @@ from da_node.coding.parameters import (
     HASH_BYTES,
     POINTS,
     POINTS_PER_COLUMN,
-    ROW_BYTES,
     column_leaves_bytes,
     leaf_bytes,
 )
@@ -183,9 +182,8 @@ def _complete(
     hashes = leaf_hashes(memoryview(leaves).toreadonly(), leaf_bytes(header.row_count))
     width = POINTS_PER_COLUMN * HASH_BYTES
     roots = [column_root(hashes[start : start + width]) for start in range(0, len(hashes), width)]
-    aggregate = aggregate_of(leaves, header.row_count, header.challenge)
-    commitment, proofs = (kzg or local_prover()).commit_and_prove(aggregate[:ROW_BYTES])
-    if commitment != header.commitment:
+    proven, aggregate, proofs = prove(header.payload_length, header.merkle_root, leaves, kzg)
+    if proven != header:
         raise Bug(reason=f"recovery of {header.blob_id.hex0x} does not open its commitment")
     return EncodedBlob(
         header=header,

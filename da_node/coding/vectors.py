@@ -13,8 +13,8 @@ from hashlib import sha256
 from typing import Any, Final
 
 from da_node.coding import _kernel
-from da_node.coding.blob import EncodedBlob, commit
-from da_node.coding.column import Column, Point
+from da_node.coding.blob import EncodedBlob, prove, tree_of
+from da_node.coding.column import CHECKED, Column, Point
 from da_node.coding.header import Header
 from da_node.coding.kzg import Kzg
 from da_node.coding.merkle import leaf_hashes
@@ -92,7 +92,10 @@ def payload_from(rule: Mapping[str, Any]) -> bytes:
 
 
 def blob_from(vector: Mapping[str, Any], kzg: Kzg | None = None) -> EncodedBlob:
-    """The vector's blob as its encoder, honest or not, makes it."""
+    """The vector's blob as its encoder, honest or not, makes it.
+
+    Void columns are off the codeword that it proves; they may be data columns.
+    """
     payload = payload_from(vector["payload"])
     rows = row_count_of(len(payload))
     leaves = bytearray(POINTS * leaf_bytes(rows))
@@ -102,13 +105,25 @@ def blob_from(vector: Mapping[str, Any], kzg: Kzg | None = None) -> EncodedBlob:
             start = int(field.removeprefix("element_")) * ELEMENT_BYTES
             leaves[start : start + ELEMENT_BYTES] = int(value, 16).to_bytes(ELEMENT_BYTES, "big")
     _kernel.extend(leaves, rows, 0, rows)
+    data = bytes(memoryview(leaves)[: len(leaves) // 2])
     void = frozenset(vector.get("void_columns", ()))
     width = column_leaves_bytes(rows)
     for column in void:
         leaf = bytes.fromhex(vector["void_leaf"])
         leaves[column * width : (column + 1) * width] = leaf * (width // len(leaf))
     hashes = leaf_hashes(memoryview(leaves).toreadonly(), leaf_bytes(rows))
-    return commit(len(payload), leaves, hashes, kzg, void)
+    tree = tree_of(hashes)
+    header, aggregate, proofs = prove(len(payload), tree.root, data, kzg)
+    return EncodedBlob(
+        header=header,
+        leaves=memoryview(leaves).toreadonly(),
+        leaf_hashes=hashes,
+        tree=tree,
+        aggregate=aggregate,
+        proofs=proofs,
+        void_columns=void,
+        check=CHECKED,
+    )
 
 
 def _differences(name: str, vector: Mapping[str, Any], kzg: Kzg | None) -> Iterator[Difference]:
