@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -17,12 +17,12 @@ from da_node.client.choosing import first_answer
 from da_node.client.documents import BlobStatus, FeedEvent, NodeInfo, Receipt
 from da_node.client.fetching import Ask, Fetcher
 from da_node.client.posting import post_request, receipt_of, require_own
-from da_node.client.reader import Progress, Reader
+from da_node.client.reader import Reader
 from da_node.client.retry import RetryPolicy
 from da_node.client.survey import Survey, enough_points, is_enough
 from da_node.client.together import both
 from da_node.client.transport import Limits, Pace, Transport
-from da_node.client.wire import MAX_POINTS
+from da_node.client.wire import MAX_POINTS, Progress
 from da_node.coding import (
     DATA_COLUMNS,
     BlobId,
@@ -111,13 +111,14 @@ class Client:
         label: str | None = None,
         *,
         check: bool = True,
+        progress: Progress | None = None,
     ) -> Receipt:
         """Post a payload to the first node that takes it; durable there when this returns.
 
         Unless told otherwise, checks that the header in the answer commits to this very payload.
         Raises PayloadMismatch, FalseAnswer, and what the node refused it with.
         """
-        request = post_request(payload, label)
+        request = post_request(payload, label, progress)
 
         async def attempt(node: str) -> Receipt:
             return await receipt_of(node, await self._transport.once(node, request), self._kzg)
@@ -254,10 +255,11 @@ class Client:
 
     def events(
         self, after: int | None = None, label: str | None = None, *, node: str | None = None
-    ) -> AsyncIterator[FeedEvent]:
+    ) -> AsyncGenerator[FeedEvent, None]:
         """A node's feed as it grows, from after a cursor or from now on, without end.
 
-        A stream that breaks off is taken up where it was; raises what the last attempt met once
+        A stream that breaks off is taken up where it was. Close what this gives
+        (`contextlib.aclosing`) before the client. Raises what the last attempt met once
         the retry policy gives up.
         """
         return feed.follow(self._transport, node or self.nodes[0], after, label)

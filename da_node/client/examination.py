@@ -84,7 +84,7 @@ async def examine(
     """Ask every node of the client for every column, and for as many points drawn at random.
 
     Points are drawn anew for each node, after the header is fixed. `progress` is called with the
-    number of columns answered for.
+    bytes of columns answered for.
     """
     findings = [
         await _examine(client, node, header, point_count, progress) for node in client.nodes
@@ -110,7 +110,7 @@ async def _examine(
             columns |= await _held(
                 batch, lambda asked: client.columns(header, asked, node=node), false
             )
-            progress(len(batch))
+            progress(len(batch) * size)
         if drawn:
             points |= await _held(
                 drawn, lambda asked: client.points(header, asked, node=node), false

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 
 from da_node.client.documents import EventDocument, FeedEvent, PageDocument, decode, event_of
@@ -30,7 +31,7 @@ def page_of(node: str, answer: Answer) -> list[FeedEvent]:
 
 async def follow(
     transport: Transport, node: str, after: int | None, label: str | None
-) -> AsyncIterator[FeedEvent]:
+) -> AsyncGenerator[FeedEvent, None]:
     """Events after a cursor, or from now on, without end.
 
     A stream that breaks off is taken up after the last event. Raises the last failure's error
@@ -47,11 +48,12 @@ async def follow(
         )
         decoder = EventDecoder(max_event_bytes=EVENT_BYTES)
         try:
-            async for chunk in transport.stream(node, request):
-                failures = 0
-                for event in _events(node, decoder, chunk):
-                    cursor = str(event.cursor)
-                    yield event
+            async with aclosing(transport.stream(node, request)) as chunks:
+                async for chunk in chunks:
+                    failures = 0
+                    for event in _events(node, decoder, chunk):
+                        cursor = str(event.cursor)
+                        yield event
             failure = Failure(error=PeerUnreachable(url=node, reason="the node ended the stream"))
         except Failed as failed:
             failure = failed.failure

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from da_node.client.documents import PostedDocument, Receipt, decode, unhex
-from da_node.client.wire import DOCUMENT_BYTES, Answer, Request
+from da_node.client.wire import DOCUMENT_BYTES, Answer, Progress, Request
 from da_node.coding import BlobId, Header, Kzg, MerkleRoot
 from da_node.errors import FalseAnswer, HoldfastError, MalformedRequest, PayloadMismatch
 
@@ -15,7 +15,9 @@ LABEL_BYTES: Final = 64
 CREATED: Final = 201
 
 
-def post_request(payload: bytes | bytearray | memoryview, label: str | None) -> Request:
+def post_request(
+    payload: bytes | bytearray | memoryview, label: str | None, progress: Progress | None
+) -> Request:
     """The request that posts a payload. Raises MalformedRequest."""
     headers = {}
     if label:
@@ -32,6 +34,7 @@ def post_request(payload: bytes | bytearray | memoryview, label: str | None) -> 
         answer_bytes=DOCUMENT_BYTES,
         headers=headers,
         body=memoryview(payload).cast("B"),
+        progress=progress,
     )
 
 

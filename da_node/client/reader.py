@@ -7,14 +7,14 @@ verified against the blob's header, which hashes to the id.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from da_node.client.fetching import Fetcher
 from da_node.client.survey import Survey, batches, enough_points, is_enough, next_columns
 from da_node.client.together import together
 from da_node.client.transport import Failed, Pace
-from da_node.client.wire import MAX_POINTS
+from da_node.client.wire import MAX_POINTS, Progress
 from da_node.coding import (
     COLUMNS,
     POINTS_PER_COLUMN,
@@ -34,9 +34,6 @@ REQUESTS: Final = 8
 _log = logger(__name__)
 
 T = TypeVar("T")
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes verified so far and the bytes needed, as far as that is known."""
 
 
 class Reader:

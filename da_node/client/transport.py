@@ -7,7 +7,8 @@ compressed zeros or with a redirect to somewhere else; none of that costs more t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +16,7 @@ import aiohttp
 
 from da_node import __version__
 from da_node.client.retry import Failure, RetryPolicy, parse_retry_after
-from da_node.client.wire import Answer, Request
+from da_node.client.wire import Answer, Progress, Request
 from da_node.errors import FalseAnswer, PeerUnreachable
 from da_node.service import error_from
 
@@ -126,7 +127,7 @@ class Transport:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _lost(node, error) from None
 
-    async def stream(self, node: str, request: Request) -> AsyncIterator[bytes]:
+    async def stream(self, node: str, request: Request) -> AsyncGenerator[bytes, None]:
         """An endless answer, chunk by chunk, until the node ends it. Raises Failed, also when
         the node has been silent for `idle_s`.
         """
@@ -153,7 +154,7 @@ class Transport:
             node + request.path,
             params=request.params,
             headers=headers,
-            data=None if request.body is None else _slices(request.body),
+            data=None if request.body is None else _slices(request.body, request.progress),
             # An id names what is asked for, not where: a node that points elsewhere has failed.
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(
@@ -186,7 +187,9 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"no connection: {error.os_error.strerror or error.os_error}"
+        number = error.os_error.errno
+        reason = os.strerror(number) if number and number > 0 else str(error.os_error)
+        return f"no connection: {reason}"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the connection was closed before the answer"
     if isinstance(error, aiohttp.ClientPayloadError):
@@ -218,6 +221,10 @@ async def _bounded(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes 
     return b"".join(chunks)
 
 
-async def _slices(body: memoryview) -> AsyncIterator[memoryview]:
+async def _slices(body: memoryview, progress: Progress | None) -> AsyncIterator[memoryview]:
     for start in range(0, len(body), SLICE_BYTES):
+        if progress is not None:
+            progress(start, len(body))
         yield body[start : start + SLICE_BYTES]
+    if progress is not None:
+        progress(len(body), len(body))

@@ -20,6 +20,9 @@ DOCUMENT_BYTES: Final = 64 << 10
 
 T = TypeVar("T", Column, Point)
 
+Progress = Callable[[int, int], None]
+"""Called with the bytes done so far and the bytes there are to do, as far as that is known."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -37,6 +40,8 @@ class Request:
     """Header fields beside our own."""
     body: memoryview | None = None
     """Payload to send."""
+    progress: Progress | None = None
+    """Told how much of the body has been sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import click
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,10 +24,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as RichProgress
-from rich.table import Table
-from rich.text import Text
 
 from da_node.errors import BadConfiguration, HoldfastError, Unavailable
+from da_node.service.logging import configure_logging
 from da_node.service.problems import problem_of
 
 EXIT_FAILURE: Final = 1
@@ -61,13 +61,15 @@ def with_output(command: Callable[..., R]) -> Callable[..., R]:
     """Give a click command `--json` and an `Output` as its first argument.
 
     An error of our tree, or one of the operating system, ends the command as one line and an
-    exit code. Goes beneath click's own decorators.
+    exit code. Warnings are logged to standard error; a command that runs a service sets up logging
+    of its own. Goes beneath click's own decorators.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
     @functools.wraps(command)
     def run(*args: Any, as_json: bool, **kwargs: Any) -> R:
         output = Output(json=as_json)
+        configure_logging("warning")
         try:
             return command(output, *args, **kwargs)
         except HoldfastError as error:
@@ -92,12 +94,19 @@ class Output:
         self._out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
-    def result(self, document: Any, text: str | Table) -> None:
+    def result(self, document: Any, text: str) -> None:
         """The command's result, as a JSON document or as text."""
         if self.json:
             click.echo(msgspec.json.encode(document, enc_hook=str))
         else:
             self._out.print(text)
+
+    def line(self, document: Any, text: str) -> None:
+        """One of several results, as one line of JSON or of text."""
+        if self.json:
+            self.result(document, text)
+        else:
+            self._out.print(printable(text))
 
     def note(self, text: str) -> None:
         """A remark for a person, to standard error; left out with --json."""
@@ -162,14 +171,24 @@ class Progress:
         """That much more is done."""
         self._bar.advance(self._task, count)
 
+    def reach(self, done: int, total: int) -> None:
+        """So much is done of so much, as far as that is known."""
+        self._bar.update(self._task, completed=done, total=total)
+
     def describe(self, label: str) -> None:
         """Say what is going on now."""
         self._bar.update(self._task, description=label)
 
 
-def table(*headings: str, rows: Sequence[Sequence[str]]) -> Table:
-    """A plain table of texts, which may come from other machines."""
-    grid = Table(*headings, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        grid.add_row(*(Text(printable(cell)) for cell in row))
-    return grid
+def table(*headings: str, rows: Sequence[Sequence[str]]) -> str:
+    """Texts, which may come from other machines, in columns. Nothing is cut off, whatever the
+    terminal's width: ids are there to be copied.
+    """
+    lines = [list(headings), *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )

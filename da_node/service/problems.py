@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from inspect import cleandoc
 from typing import Any, Final, get_type_hints
 
 import msgspec
@@ -104,8 +105,7 @@ def error_from(url: str, status: int, body: bytes) -> HoldfastError:
 def error_table() -> list[tuple[int, str, str]]:
     """(status, code, meaning) of every error there is, in order of status: for documentation."""
     rows = [
-        (cls.status, code, (cls.__doc__ or "").partition("\n")[0])
-        for code, cls in _classes().items()
+        (cls.status, code, _first_paragraph(cls.__doc__ or "")) for code, cls in _classes().items()
     ]
     return sorted(rows)
 
@@ -119,6 +119,10 @@ def _walk(cls: type[HoldfastError]) -> Iterator[type[HoldfastError]]:
     yield cls
     for child in cls.__subclasses__():
         yield from _walk(child)
+
+
+def _first_paragraph(text: str) -> str:
+    return " ".join(cleandoc(text).partition("\n\n")[0].split())
 
 
 def _title(code: str) -> str:

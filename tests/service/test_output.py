@@ -93,10 +93,16 @@ def test_a_line_says_what_to_do_where_something_can_be_done(error, line):
 
 def test_words_from_elsewhere_cannot_steer_the_terminal():
     assert printable("a\x1b[31m\r\nb\u202eé") == "a\\x1b[31m\\r\\nb\\u202eé"
-    stream = io.StringIO()
-    Console(file=stream).print(table("label", rows=[["\x1b[2J[bold]x"]]))
-    assert "\x1b" not in stream.getvalue()
-    assert "[bold]x" in stream.getvalue()
+    assert table("label", rows=[["\x1b[2J[bold]x"]]) == "label\n\\x1b[2J[bold]x"
+
+
+def test_a_table_has_its_columns_aligned_and_cuts_nothing_off():
+    wide = "0x" + "ab" * 100
+    assert table("n", "label", rows=[["1", "日本"], ["22", ""], ["3", wide]]) == (
+        f"n   label\n1   日本\n22\n3   {wide}"
+    )
+    result = _run(lambda output: output.result({}, table("id", rows=[[wide]])))
+    assert wide in result.stdout
 
 
 def test_no_bar_where_nobody_watches(capsys):
