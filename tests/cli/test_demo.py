@@ -1,0 +1,52 @@
+"""The demonstration does what it says, and does not pass for having done it when it has not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from da_node.cli import demo
+from da_node.cli.demo import Failed, Stage, require
+
+
+def test_the_demonstration_heals_a_damaged_column_and_stops_cleanly() -> None:
+    command = [str(Path(sys.executable).with_name("holdfast")), "demo"]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert shown.stdout.count("615,361 bytes, equal to what was posted") == 2
+    for fact in ("1 column noticed", "1 column rebuilt from the others", "holds again"):
+        assert fact in shown.stdout
+    assert shown.stdout.count("exit code      0") == 2
+
+
+def test_a_promise_that_does_not_hold_fails_the_act() -> None:
+    require(True, "this holds")
+    with pytest.raises(Failed, match="the payload should come back"):
+        require(False, "the payload should come back")
+
+
+def test_a_failed_act_ends_the_demonstration_with_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Entry:
+        name = "one-node"
+
+        @staticmethod
+        def load() -> object:
+            def act(stage: Stage) -> None:
+                assert isinstance(stage.console, Console)
+                require(not list(stage.directory.iterdir()), "the stage is empty")
+                require(False, "something happens")
+
+            return act
+
+    monkeypatch.setattr(demo, "entry_points", lambda group: [Entry()])
+    result = CliRunner().invoke(demo.demo)
+    assert result.exit_code == 1
+    assert "the demonstration failed: something happens" in result.output
+    assert "done." not in result.output
