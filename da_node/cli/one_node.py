@@ -28,6 +28,7 @@ from da_node.coding import (
     POINTS,
     BlobId,
     Column,
+    LocalKzg,
     Point,
     verify_columns,
     verify_points,
