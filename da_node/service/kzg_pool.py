@@ -11,10 +11,16 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from typing import Final, ParamSpec, TypeVar
 
-from da_node.coding import Commitment, Proof, local_prover, local_verifier
+from da_node.coding import ROW_BYTES, Commitment, Proof, local_prover, local_verifier
 from da_node.errors import NotReady, WorkerLost
 
 ATTEMPTS: Final = 2
@@ -59,10 +65,9 @@ class KzgPool:
 
     def warm(self) -> None:
         """Start the workers and let them prove something, so that the setup is loaded. Blocks."""
-        executor = self._current()
-        trivial = bytes(4096 * 32)
-        wait([executor.submit(_commit_and_prove, trivial) for _ in range(self._workers)])
-        self.commit_and_prove(trivial)
+        trivial = [bytes(ROW_BYTES)] * self._workers  # one each, so that every worker is started
+        with ThreadPoolExecutor(self._workers) as callers:
+            list(callers.map(self.commit_and_prove, trivial))
         self._warm.set()
 
     @property
@@ -78,10 +83,13 @@ class KzgPool:
         if executor is not None:
             executor.shutdown(wait=True, cancel_futures=True)
 
+    def _require_open(self) -> None:
+        if self._closed:
+            raise NotReady(reason="the KZG pool is closed")
+
     def _current(self) -> Executor:
         with self._guard:
-            if self._closed:
-                raise NotReady(reason="the KZG pool is closed")
+            self._require_open()
             if self._executor is None:
                 self._executor = self._make()
             return self._executor
@@ -90,9 +98,15 @@ class KzgPool:
         for _ in range(ATTEMPTS):
             executor = self._current()
             try:
-                return executor.submit(work, *args, **kwargs).result()
-            except BrokenExecutor:
+                future = executor.submit(work, *args, **kwargs)
+            except RuntimeError:  # broken, or shut down by another thread since
                 self._discard(executor)
+                continue
+            try:
+                return future.result()
+            except (BrokenExecutor, CancelledError):
+                self._discard(executor)
+        self._require_open()
         raise WorkerLost(attempts=ATTEMPTS)
 
     def _discard(self, broken: Executor) -> None:
