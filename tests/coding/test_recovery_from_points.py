@@ -12,12 +12,11 @@ from coding_specimens import (
     THREE_ROWS,
     blob,
     dishonest_blob,
-    few,
     points,
     real_blob,
     received_point,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kzg_doubles import CountingKzg
 
@@ -102,7 +101,7 @@ def test_one_point_below_the_bound_is_not_enough(shape: str) -> None:
         assert (refusal.value.held, refusal.value.needed) == (2047, 2048)
 
 
-@few
+@settings(deadline=None, max_examples=8)
 @given(st.integers(0, 2**32))
 def test_the_bound_does_not_depend_on_how_points_are_spread(seed: int) -> None:
     counts = columns_beyond_half(seed)

@@ -1,0 +1,108 @@
+"""The door to the curve: what it refuses, and that the setup is the public one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import ckzg
+import pytest
+from coding_specimens import ONE_ROW, real_blob
+
+from da_node.coding import LocalKzg, local_prover, local_verifier
+from da_node.coding.kzg import load_setup
+from da_node.coding.parameters import MODULUS
+from da_node.errors import Bug
+
+SOURCE = real_blob(ONE_ROW)
+CELL = SOURCE.column(5)
+
+
+def holds(**changed: Any) -> bool:
+    good: dict[str, Any] = {
+        "commitments": [SOURCE.header.commitment],
+        "indices": [5],
+        "cells": [CELL.cell],
+        "proofs": [CELL.proof],
+    }
+    return local_verifier().verify_cells(**good | changed)
+
+
+def test_a_cell_opens_its_commitment_at_its_index_only() -> None:
+    assert holds()
+    assert not holds(indices=[6])
+    assert not holds(proofs=[SOURCE.column(6).proof])
+    assert not holds(cells=[SOURCE.column(6).cell])
+    assert not holds(commitments=[b"\xc0" + bytes(47)])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"commitments": [bytes(48)]},
+        {"commitments": [bytes(47)]},
+        {"indices": [128]},
+        {"cells": [MODULUS.to_bytes(32, "big") + bytes(2016)]},
+        {"cells": [bytes(2047)]},
+        {"proofs": [bytes(48)]},
+        {"proofs": [b"\xff" * 48]},
+        {"proofs": [b""]},
+        {"indices": []},
+    ],
+)
+def test_what_the_library_refuses_to_read_does_not_hold(changed: dict[str, Any]) -> None:
+    assert not holds(**changed)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ValueError])
+def test_an_exception_of_the_library_means_that_nothing_holds(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raises(*_: object) -> bool:
+        raise error("C_KZG_BADARGS")
+
+    monkeypatch.setattr(ckzg, "verify_cell_kzg_proof_batch", raises)
+    monkeypatch.setattr(ckzg, "verify_kzg_proof", raises)
+    assert not holds()
+    assert not local_verifier().is_commitment(SOURCE.header.commitment)
+
+
+@pytest.mark.parametrize("data", [b"", bytes(47), bytes(49), b"\xc0" + bytes(48)])
+def test_a_commitment_has_48_bytes(data: bytes) -> None:
+    assert not local_verifier().is_commitment(data)
+
+
+def test_buffers_of_other_types_are_read_alike() -> None:
+    assert holds(cells=[memoryview(CELL.cell)], proofs=[bytearray(CELL.proof)])
+    assert local_verifier().is_commitment(bytearray(SOURCE.header.commitment))  # type: ignore[arg-type]
+
+
+def test_the_process_has_one_prover_and_one_verifier() -> None:
+    assert local_prover() is local_prover()
+    assert local_verifier() is local_verifier()
+
+
+def test_the_setup_is_loaded_once_and_on_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[int] = []
+
+    def load(path: Path, precompute: int) -> None:
+        assert path.name == "trusted_setup.txt"
+        loaded.append(precompute)
+        return original(path, precompute)
+
+    original = load_setup
+    kzg = LocalKzg()
+    assert loaded == []
+    monkeypatch.setattr(ckzg, "load_trusted_setup", lambda path, precompute: object())
+    monkeypatch.setattr("da_node.coding.kzg.load_setup", load)
+    kzg.load()
+    kzg.load()
+    LocalKzg(precompute=8).load()
+    assert loaded == [0, 8]
+
+
+def test_another_setup_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "trusted_setup.txt"
+    path.write_text("4096\n65\n")
+    with pytest.raises(Bug, match="the public setup has"):
+        load_setup(path, 0)
