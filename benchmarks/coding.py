@@ -67,9 +67,7 @@ def seconds_per_blob(setup: object) -> list[float]:
 
     rows = [random_row() for _ in range(8)]
     one(rows[0])
-    return [
-        seconds(lambda row=row: one(row)) for row in islice(cycle(rows), row_count_of(16 * MIB))
-    ]
+    return [seconds(partial(one, row)) for row in islice(cycle(rows), row_count_of(16 * MIB))]
 
 
 def encoding(
