@@ -41,8 +41,6 @@ class SecondsType(click.ParamType[float]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        if isinstance(value, float):
-            return value
         try:
             seconds = parse_seconds(value)
         except ValueError as error:
@@ -58,8 +56,6 @@ class RangeType(click.ParamType[Span]):
     name = "range"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Span:
-        if isinstance(value, tuple):
-            return value
         first, dash, last = str(value).partition("-")
         digits = first.isdecimal() and (last.isdecimal() or not last)
         if not (dash and digits and value.isascii() and len(value) <= 40):

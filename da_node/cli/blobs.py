@@ -26,7 +26,6 @@ from da_node.cli.whole_file import write_whole
 from da_node.client import (
     Client,
     Examination,
-    FeedEvent,
     Receipt,
     examine,
 )
@@ -37,6 +36,7 @@ from da_node.service.output import EXIT_FAILURE
 
 FEED_LIMIT: Final = 1000
 """Most blobs of one page of the feed."""
+EVENT_HEADINGS: Final = ("cursor", "blob id", "bytes", "kept until", "label")
 MOST_POINTS: Final = 256
 """Most points that `verify` asks a node for: one request."""
 
@@ -202,18 +202,8 @@ def list_blobs(
     """
     if follow:
         asyncio.run(_follow(output, nodes, after, label))
-        return
-
-    async def page() -> list[FeedEvent]:
-        async with Client(nodes, operation_s=timeout) as client:
-            return await client.list(after or 0, limit, label)
-
-    events = asyncio.run(page())
-    rows = [event_row(event) for event in events]
-    output.result(
-        {"blobs": [event_document(event) for event in events]},
-        table("cursor", "blob id", "bytes", "kept until", "label", rows=rows),
-    )
+    else:
+        asyncio.run(_page(output, nodes, timeout, after or 0, limit, label))
 
 
 @click.command()
@@ -279,6 +269,22 @@ async def _read(
         raise RangeNotSatisfiable(value=f"{start}-", bound=header.payload_length)
     stop = header.payload_length if last is None else min(last + 1, header.payload_length)
     return await client.get_range(header, start, stop, progress=bar.reach)
+
+
+async def _page(
+    output: Output,
+    nodes: Sequence[str],
+    timeout_s: float,
+    after: int,
+    limit: int,
+    label: str | None,
+) -> None:
+    async with Client(nodes, operation_s=timeout_s) as client:
+        events = await client.list(after, limit, label)
+    output.result(
+        {"blobs": [event_document(event) for event in events]},
+        table(*EVENT_HEADINGS, rows=[event_row(event) for event in events]),
+    )
 
 
 async def _follow(

@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class Reader:
-    """One read of one blob."""
+    """One read of one blob: `exactly`, or `columns` and then, where these are too few, `points`."""
 
     def __init__(
         self,
@@ -55,7 +55,6 @@ class Reader:
         self._header = header
         self._progress = progress
         self._columns: dict[int, VerifiedColumn] = {}
-        self._knows_arcs = False
         self._knows_statuses = False
         self._gate = asyncio.Semaphore(REQUESTS)
 
@@ -103,16 +102,13 @@ class Reader:
                     for point in range(column * POINTS_PER_COLUMN, (column + 1) * POINTS_PER_COLUMN)
                     if point not in held
                 ]
-                if asked:
-                    found = await self._fetch_points(node, asked)
-                    held |= {point.index: point for point in found}
+                found = await self._fetch_points(node, asked) if asked else []
+                held |= {point.index: point for point in found}
         return list(held.values())
 
     async def _learn_arcs(self) -> None:
-        """Ask every node, once, what it keeps of every blob."""
-        if not self._knows_arcs:
-            self._knows_arcs = True
-            await together(self._learn_arc(node) for node in self._survey.nodes)
+        """Ask every node what it keeps of every blob."""
+        await together(self._learn_arc(node) for node in self._survey.nodes)
 
     async def _learn_more(self, now: float) -> bool:
         """Wait for a node that rests, or else ask once what nodes hold beyond their arcs. False
@@ -131,12 +127,12 @@ class Reader:
     async def _learn_arc(self, node: str) -> None:
         # One that does not say what it keeps may keep everything: asking will tell.
         self._survey.learn(node, range(COLUMNS))
-        info = await self._try(node, self._fetcher.info(node))
+        info = await self._hear(node, self._fetcher.info(node))
         if info is not None:
             self._survey.learn(node, info.columns)
 
     async def _learn_status(self, node: str) -> None:
-        status = await self._try(node, self._fetcher.status(node, self._header.blob_id))
+        status = await self._hear(node, self._fetcher.status(node, self._header.blob_id))
         if status is not None:
             self._survey.learn(node, status.columns)
 
@@ -176,16 +172,24 @@ class Reader:
                 return found
         return []
 
-    async def _try(self, node: str, attempt: Awaitable[T]) -> T | None:
+    async def _hear(self, node: str, word: Awaitable[T]) -> T | None:
+        """What the node says. One that refuses to say may deliver all the same."""
+        return await self._try(node, word, refusal_ends=False)
+
+    async def _try(
+        self, node: str, attempt: Awaitable[T], *, refusal_ends: bool = True
+    ) -> T | None:
         """What the attempt gives; None where the node failed, which the survey is told."""
         began = self._pace.clock()
         try:
             return await attempt
         except Failed as failed:
-            _log.info("node failed", node=node, reason=str(failed.failure.error))
-            self._survey.failed(
-                node, failed.failure, began=began, now=self._pace.clock(), draw=self._pace.draw()
-            )
+            failure = failed.failure
+            _log.info("node failed", node=node, reason=str(failure.error))
+            if failure.may_retry or refusal_ends:
+                self._survey.failed(
+                    node, failure, began=began, now=self._pace.clock(), draw=self._pace.draw()
+                )
         except FalseAnswer as error:
             _log.warning("node served something false", node=node, reason=str(error))
             self._survey.give_up(node, str(error))
