@@ -48,10 +48,10 @@ COLUMN_BYTES_PER_ROW: Final = CELL_BYTES
 COLUMN_SIDE_BYTES: Final = 7 * 32 + PROOF_BYTES + 64 * 32 + CELL_BYTES + 33
 """Path, proof, leaf hashes and aggregate cell beside each column, with version and checksum."""
 
-if RETENTION_S != 1_572_864:
-    raise ValueError("4096 epochs of 32 slots of 12 s are 18.2 days")
-if GRACE_S < HOUR_S or HOUR_S % 60 or PERIOD_S % HOUR_S:
-    raise ValueError("the grace covers a bucket, and a bucket lies within one period")
+if (RETENTION_S, PERIOD_S % HOUR_S) != (1_572_864, 0):
+    raise ImportError("retention is not 18.2 days, or a bucket lies in two periods")
+if not GRACE_S < RETENTION_S < TOMBSTONE_S:
+    raise ImportError("the windows are not in order")
 
 
 def expires_at_for(accepted_at: int) -> int:

@@ -2,8 +2,8 @@
 
 From the bottom up: `layout` (keys), `records` and `pieces` (values) are pure; `door` says what
 is asked of a database, `database` is RocksDB behind it; `ledger` is what the store keeps in
-memory, `writer` the one thread that writes; `reading`, `putting` and `pruning` are what is done
-with them, and `Store` is the whole.
+memory, `writer` the one thread that writes, `fairness` how it lets others run; `reading`,
+`putting` and `pruning` are what is done with them, and `Store` is the whole.
 
 What is on disk is not believed: a value that fails its checksum or its verification is a missing
 column. What is acknowledged is synced: a record on disk implies its columns.

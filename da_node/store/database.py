@@ -13,7 +13,7 @@ What this module knows of the library (rocksdict 0.3, RocksDB 9):
   values were written within a short time, so they expire within a short time.
 - A failed write leaves RocksDB read-only until it is opened again.
 - Iterators read blob values eagerly and swallow errors unless `status` is asked.
-- Every error but `DbClosedError` is a bare `Exception` with RocksDB's status as its text.
+- A failed operation is a bare `Exception` with RocksDB's status as its text.
 """
 
 from __future__ import annotations
@@ -50,8 +50,6 @@ SYNC_EVERY_BYTES: Final = 1024 * 1024
 """Background files go to the disk evenly, so that a log's sync does not queue behind them."""
 
 INFO_LOG_BYTES: Final = 8 * 1024 * 1024
-
-_CLOSED: Final = "the database is closed"
 
 
 class RocksDatabase:
@@ -171,7 +169,7 @@ class RocksDatabase:
         """The open database, which stays open inside."""
         with self._gate.together():
             if self._db is None:
-                raise StoreFault(reason=_CLOSED)
+                raise StoreFault(reason="the database is closed")
             yield self._db
 
 
@@ -244,12 +242,10 @@ def _translated(path: Path) -> Iterator[None]:
     """Give the library's and the system's errors their place in our tree."""
     try:
         yield
-    except rocksdict.DbClosedError as error:
-        raise StoreFault(reason=_CLOSED) from error
     except OSError as error:
         raise StoreFault(reason=str(error)) from error
     except Exception as error:
-        # The library has no class of its own for a failed operation; a subclass is not its.
+        # The library has no class of its own for a failed operation; another class is our bug.
         if type(error) is not Exception:
             raise
         raise _fault(path, str(error)) from error
@@ -264,8 +260,6 @@ def _reading(path: Path) -> Iterator[None]:
     except Damaged:
         raise
     except StoreFault as error:
-        if error.reason == _CLOSED:
-            raise
         raise Damaged(reason=error.reason) from error
 
 

@@ -12,6 +12,7 @@ from da_node.coding import POINTS_PER_COLUMN, BlobId, VerifiedColumn, VerifiedPo
 from da_node.errors import Pruned, StoreFault, UnknownBlob
 from da_node.retention import expiry_of
 from da_node.store.door import Damaged, Database
+from da_node.store.fairness import give_way
 from da_node.store.layout import SIDE_PART, piece_key
 from da_node.store.ledger import Ledger, expiries, record_in
 from da_node.store.observer import Observer
@@ -72,7 +73,9 @@ class Reader:
         def read(place: Record) -> VerifiedColumn:
             parts = range(part_count(place.header.row_count))
             side, *groups = self._pieces(place, index, *parts)
-            return assemble_column(place.header, index, side, groups)
+            column = assemble_column(place.header, index, side, groups)
+            give_way()
+            return column
 
         return self._read(record, index, read)
 

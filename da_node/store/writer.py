@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from da_node.errors import NotReady, StoreFault
 from da_node.store.door import Database, Put, Step
+from da_node.store.fairness import give_way
 
 BATCH_BYTES: Final = 256 * 1024
 """One write to the database, which holds the interpreter lock: about a tenth of a millisecond."""
@@ -75,6 +76,7 @@ class Log:
         self._guarded(write)
         self.written_bytes += sum(len(step.value) for step in steps if isinstance(step, Put))
         self.discard()
+        give_way()
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:

@@ -207,6 +207,13 @@ class TestRead:
         data = place.path.read_bytes()[place.offset : place.offset + place.length]
         assert data == bytes(tall_blob.column(5).leaves)[: place.length]
 
+    def test_a_column_that_is_in_no_file_has_no_place(
+        self, lossy_store: Callable[[], Store], blobs: list[EncodedBlob]
+    ) -> None:
+        store = lossy_store()
+        store.put_blob(blobs[0].header, columns_of(blobs[0], 5), expires_at=EXPIRY)
+        assert store.locate(store.record(blobs[0].blob_id), 5) is None
+
 
 class TestFeed:
     @pytest.fixture

@@ -114,6 +114,19 @@ def test_a_checkpoint_holds_what_was_written_and_needs_a_new_directory(tmp_path:
     copy.close()
 
 
+def test_room_is_made_by_moving_what_waits_into_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = RocksDatabase(tmp_path)
+    database.write([Put(b"a", bytes(5000))])
+    database.make_room()
+    assert database.bulk_files() == []
+    monkeypatch.setattr("da_node.store.database.WAITING_MEMTABLES", 0)
+    database.make_room()
+    assert len(database.bulk_files()) == 1
+    database.close()
+
+
 class TestLog:
     """A log as a crash leaves it, made by copying the files of an open database."""
 

@@ -19,6 +19,7 @@ from da_node.coding import COLUMNS, BlobId, EncodedBlob
 from da_node.errors import Pruned, StoreFault, StoreFull, UnknownBlob
 from da_node.retention import HOUR_S, bucket_of
 from da_node.store import Store, layout
+from da_node.store.door import DiskFull
 from da_node.store.layout import KeyRange
 
 LATER = EXPIRY + 30 * HOUR_S
@@ -227,6 +228,37 @@ def test_followers_see_nothing_that_is_not_durable(blobs: list[EncodedBlob]) -> 
     assert [entry.blob_id for entry in store.feed(0, 10)] == [blobs[0].blob_id]
     assert store.last_cursor() == 1
     store.close()
+
+
+def test_a_record_that_is_lost_is_a_fault_and_not_an_unknown_blob(
+    blobs: list[EncodedBlob],
+) -> None:
+    disk = LossyDisk()
+    store = Store(LossyDatabase(disk), clock=Clock(), headroom_bytes=0)
+    Told().put(store, blobs[0], HELD, EXPIRY)
+    store.close()
+    del disk.synced[layout.record_key(bucket_of(EXPIRY), blobs[0].blob_id)]
+    store = Store(LossyDatabase(disk), clock=Clock(), headroom_bytes=0)
+    with pytest.raises(StoreFault, match="has an expiry and no record"):
+        store.record(blobs[0].blob_id)
+    store.close()
+
+
+def test_a_write_that_the_disk_has_no_room_for_is_a_full_store(blobs: list[EncodedBlob]) -> None:
+    disk = LossyDisk()
+    disk.free_bytes = 100_000
+    store = Store(Overfull(disk), clock=Clock(), headroom_bytes=0)
+    with pytest.raises(StoreFull) as caught:
+        Told().put(store, blobs[0], HELD, EXPIRY)
+    assert caught.value.budget_bytes == 100_000
+    store.close()
+
+
+class Overfull(LossyDatabase):
+    """Says that it has room, and has not when it comes to bulk."""
+
+    def make_room(self) -> None:
+        raise DiskFull(reason="No space left on device")
 
 
 def test_a_full_disk_keeps_reads_and_waits_with_writes(blobs: list[EncodedBlob]) -> None:

@@ -63,6 +63,16 @@ def test_a_flipped_byte_anywhere_is_noticed(blobs: list[EncodedBlob]) -> None:
                 _column(blob, 9, {**whole, part: bytes(flipped)})
 
 
+def test_a_flipped_byte_of_a_leaf_is_noticed_in_its_point(tall_blob: EncodedBlob) -> None:
+    pieces = dict(pieces_of(tall_blob.column(3)))
+    place = place_of_point(tall_blob.row_count, 5)
+    flipped = bytearray(pieces[place.part])
+    flipped[place.offset] ^= 1
+    with pytest.raises(Damaged, match="point 197"):
+        assemble_point(tall_blob.header, 3 * 64 + 5, pieces[0], bytes(flipped))
+    assemble_point(tall_blob.header, 3 * 64 + 6, pieces[0], bytes(flipped))
+
+
 def test_pieces_that_are_cut_or_too_long_are_noticed(blobs: list[EncodedBlob]) -> None:
     blob = blobs[0]
     whole = dict(pieces_of(blob.column(9)))
