@@ -24,9 +24,9 @@ THREE_ROWS: Final = 380_900
 LENGTHS: Final = (ONE_ROW, THREE_ROWS)
 """Payloads of one and of three rows with something in every element: no two points are equal."""
 
-few = settings(deadline=None, max_examples=25)
+few = settings(deadline=None, max_examples=20)
 """For properties that take tens of milliseconds an example."""
-many = settings(deadline=None, max_examples=200)
+many = settings(deadline=None, max_examples=120)
 
 
 def payload_of_length(length: int) -> bytes:

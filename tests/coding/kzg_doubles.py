@@ -73,13 +73,26 @@ class CountingKzg:
 
 
 class FrugalKzg(CountingKzg):
-    """The same, but each row is proven once."""
+    """The same, but each row is proven once, and each batch verified once."""
 
     def __init__(self, kzg: Kzg) -> None:
         super().__init__(kzg)
         self._proven: dict[bytes, tuple[Commitment, tuple[Proof, ...]]] = {}
+        self._verified: dict[tuple[tuple[object, ...], ...], bool] = {}
 
     def commit_and_prove(self, row: bytes) -> tuple[Commitment, tuple[Proof, ...]]:
         if row not in self._proven:
             self._proven[row] = super().commit_and_prove(row)
         return self._proven[row]
+
+    def verify_cells(
+        self,
+        commitments: Sequence[bytes],
+        indices: Sequence[int],
+        cells: Sequence[bytes],
+        proofs: Sequence[bytes],
+    ) -> bool:
+        batch = (tuple(commitments), tuple(indices), tuple(cells), tuple(proofs))
+        if batch not in self._verified:
+            self._verified[batch] = super().verify_cells(commitments, indices, cells, proofs)
+        return self._verified[batch]

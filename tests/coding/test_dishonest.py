@@ -41,7 +41,7 @@ def payload() -> bytearray:
     return dishonest_blob(LENGTH, frozenset()).payload()
 
 
-def require_one_payload(source: EncodedBlob, void: set[int], expected: bytes) -> None:
+def require_one_payload(source: EncodedBlob, void: set[int], expected: bytes | bytearray) -> None:
     """Data columns, other sets of 64, ranges and recovery agree."""
     header = source.header
     good = [source.column(j) for j in range(COLUMNS) if j not in void]
@@ -53,7 +53,7 @@ def require_one_payload(source: EncodedBlob, void: set[int], expected: bytes) ->
     assert recover(header, few, DOUBLE).payload() == expected
 
 
-def require_points_agree(source: EncodedBlob, void: set[int], expected: bytes) -> None:
+def require_points_agree(source: EncodedBlob, void: set[int], expected: bytes | bytearray) -> None:
     """Points give that payload too: of 64 columns, and scattered ones under a certificate."""
     good = [source.column(j) for j in range(COLUMNS) if j not in void]
     whole = [column.point(offset) for column in good[-64:] for offset in range(64)]

@@ -7,6 +7,7 @@ two sets of 64 columns verify and decode to different payloads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -31,7 +32,7 @@ class EarlyHeader(Header):
     """Broken: γ from version and length alone."""
 
     @property
-    def challenge(self) -> int:  # type: ignore[override]
+    def challenge(self) -> int:
         return early_challenge(self.payload_length)
 
 
@@ -44,7 +45,7 @@ class StaleHeader(Header):
     """Broken: γ from the root as it was before the change."""
 
     @property
-    def challenge(self) -> int:  # type: ignore[override]
+    def challenge(self) -> int:
         return challenge_of(self.payload_length, honest().header.merkle_root)
 
 
@@ -96,7 +97,7 @@ def forge(header_type: type[Header], gamma: int) -> Forgery:
     return Forgery(leaves, tree, header, proofs)
 
 
-BROKEN = {
+BROKEN: dict[type[Header], Callable[[], int]] = {
     EarlyHeader: lambda: early_challenge(LENGTH),
     StaleHeader: lambda: honest().header.challenge,
 }

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from importlib import resources
 from random import Random
 from typing import Any
 
 import ckzg
 import slow
 
-from da_node.coding import POINTS, ROW_BYTES, _kernel
-from da_node.coding.kzg import SETUP_FILE, load_setup
+from da_node.coding import POINTS, ROW_BYTES, LocalKzg, _kernel, local_verifier
 from da_node.coding.parameters import ELEMENT_BYTES
 
 
@@ -39,10 +36,12 @@ def test_the_twin_extends_as_compute_cells_does() -> None:
     assert b"".join(y.to_bytes(32, "big") for y in slow.extend(row)) == b"".join(cells)
 
 
-@functools.cache
 def _setup() -> Any:
-    with resources.as_file(resources.files("da_node.coding") / SETUP_FILE) as path:
-        return load_setup(path, 0)
+    """The verifier's, which other tests have loaded already: it takes longer than all of these."""
+    kzg = local_verifier()
+    assert isinstance(kzg, LocalKzg)
+    kzg.load()
+    return kzg._setup
 
 
 def _place(leaves: bytearray, count: int, number: int, row: bytes) -> None:

@@ -71,9 +71,10 @@ def expected_after(
 def with_garbage(row_count: int, is_garbage: Callable[[int], bool]) -> bytes:
     """The leaves, but other values at some points: none may be read, some must stay."""
     leaves = bytearray(leaves_of(row_count))
+    garbage = random.Random(row_count).randbytes(len(leaves))
     for point in filter(is_garbage, range(POINTS)):
-        start = 32 * point * row_count
-        leaves[start : start + 32 * row_count] = random.Random(point).randbytes(32 * row_count)
+        place = slice(32 * point * row_count, 32 * (point + 1) * row_count)
+        leaves[place] = garbage[place]
     return bytes(leaves)
 
 
@@ -225,11 +226,16 @@ MASKS = {
 }
 
 
+@functools.cache
+def table_of(mask: str) -> bytes:
+    table = bytearray(32 * POINTS)
+    kernel.locator(MASKS[mask], table)
+    return bytes(table)
+
+
 @pytest.mark.parametrize("mask", MASKS)
 def test_recover_finds_every_unknown_point_from_any_half(mask: str) -> None:
-    known = MASKS[mask]
-    table = bytearray(32 * POINTS)
-    kernel.locator(known, table)
+    known, table = MASKS[mask], table_of(mask)
     before = with_garbage(2, lambda p: not known[p])
     leaves = bytearray(before)
     kernel.recover(leaves, 2, 0, 2, known, table)
@@ -237,10 +243,11 @@ def test_recover_finds_every_unknown_point_from_any_half(mask: str) -> None:
 
 
 @pytest.mark.parametrize("row_count", ROW_COUNTS)
-def test_recover_writes_the_unknown_points_of_its_rows_and_nothing_else(row_count: int) -> None:
-    known = MASKS["random 64 columns"]
-    table = bytearray(32 * POINTS)
-    kernel.locator(known, table)
+@pytest.mark.parametrize("spread", ["random 64 columns", "random 4096 points"])
+def test_recover_writes_the_unknown_points_of_its_rows_and_nothing_else(
+    row_count: int, spread: str
+) -> None:
+    known, table = MASKS[spread], table_of(spread)
     before = with_garbage(row_count, lambda p: not known[p])
     for first, last in parts_of(row_count):
         leaves = bytearray(before)

@@ -85,7 +85,7 @@ def test_the_process_has_one_prover_and_one_verifier() -> None:
 def test_the_setup_is_loaded_once_and_on_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[int] = []
 
-    def load(path: Path, precompute: int) -> None:
+    def load(path: Path, precompute: int) -> Any:
         assert path.name == "trusted_setup.txt"
         loaded.append(precompute)
         return original(path, precompute)

@@ -85,7 +85,7 @@ def test_a_column_with_a_changed_byte_is_refused(field: str, at: int) -> None:
 @given(field=st.sampled_from(["leaf", "path"]), at=st.integers(0, 9999))
 def test_a_point_with_a_changed_byte_is_refused(field: str, at: int) -> None:
     with pytest.raises(BadData):
-        stored_point(**{field: flipped(bytes(getattr(COLUMN.point(9), field))[-224:], at)})
+        stored_point(9, **{field: flipped(bytes(getattr(COLUMN.point(9), field))[-224:], at)})
 
 
 def test_each_fault_has_its_error() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from random import Random
+from typing import Any
 
 import pytest
 from coding_specimens import (
@@ -168,10 +169,11 @@ def test_a_bad_point_is_refused_by_its_position_in_the_list(position: int) -> No
     good = held[position]
     entry = 32 * (position % 64)
     cell = good.cell[:entry] + bytes(32) + good.cell[entry + 32 :]
-    for leaf, other_cell, error in (
+    faults: list[tuple[Any, bytes, Any]] = [
         (bytes(96), good.cell, BadPath),
         (good.leaf, cell, BadCell),
-    ):
+    ]
+    for leaf, other_cell, error in faults:
         held[position] = Point(
             index=position, leaf=leaf, path=good.path, cell=other_cell, proof=good.proof
         )

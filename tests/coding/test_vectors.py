@@ -159,6 +159,9 @@ def test_void_columns_that_recovery_misses_are_reported(monkeypatch: pytest.Monk
 # ---------------------------------------------------------------- files of another shape
 
 
+NO_VECTORS: list[Any] = [None, 7, "x", [], {}]
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -169,7 +172,7 @@ def test_void_columns_that_recovery_misses_are_reported(monkeypatch: pytest.Monk
         {"scheme": SCHEME},
         {"scheme": SCHEME, "vectors": []},
         {"scheme": SCHEME, "vectors": {}},
-        *({"scheme": SCHEME, "vectors": [vector]} for vector in (None, 7, "x", [], {})),
+        *({"scheme": SCHEME, "vectors": [vector]} for vector in NO_VECTORS),
     ],
 )
 def test_what_is_no_vector_file_is_refused(document: Any) -> None:
@@ -179,7 +182,9 @@ def test_what_is_no_vector_file_is_refused(document: Any) -> None:
 
 @pytest.mark.parametrize("field", vectors()[HONEST])
 def test_a_vector_that_lacks_a_value_is_refused(field: str) -> None:
-    vector = {key: value for key, value in vectors()[HONEST].items() if key != field}
+    vector: dict[str, Any] = {
+        key: value for key, value in vectors()[HONEST].items() if key != field
+    }
     with pytest.raises(BadVectorFile, match=r"vectors\[0\]"):
         differences(vector)
 

@@ -37,6 +37,7 @@ from da_node.coding import (
     verify_many,
     verify_points,
 )
+from da_node.coding.merkle import THREADED_LEAF_BYTES
 from da_node.coding.parameters import MODULUS
 from da_node.errors import (
     BadCell,
@@ -93,9 +94,9 @@ def test_items_of_several_blobs_take_one_call_and_keep_their_order() -> None:
     kzg = CountingKzg(CURVE)
     one, three = real_blob(ONE_ROW), real_blob(THREE_ROWS)
     items: list[tuple[Header, Column | Point]] = [
-        (one.header, *received_columns(one, [1])),
+        (one.header, received_columns(one, [1])[0]),
         (three.header, received_point(three, 100)),
-        (three.header, *received_columns(three, [1])),
+        (three.header, received_columns(three, [1])[0]),
         (one.header, received_point(one, 8000)),
     ]
     found = verify_many(items, kzg)
@@ -103,9 +104,12 @@ def test_items_of_several_blobs_take_one_call_and_keep_their_order() -> None:
     assert kzg.cells_a_call == [3]
 
 
-def test_threads_change_neither_verdict_nor_order() -> None:
-    length = 128 * 126_976  # leaves long enough to be worth threads
-    source = encode(payload_of_length(length), DOUBLE)
+@pytest.mark.parametrize("leaf_bytes", [1, THREADED_LEAF_BYTES])
+def test_threads_change_neither_verdict_nor_order(
+    leaf_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("da_node.coding.verify.THREADED_LEAF_BYTES", leaf_bytes)
+    source = blob(THREE_ROWS)
     columns = received_columns(source, [5, 3, 100])
     found = verify_columns(source.header, columns, DOUBLE, threads=2)
     assert found == [source.column(j) for j in (5, 3, 100)]
@@ -193,19 +197,25 @@ def test_each_kind_of_fault_has_its_error() -> None:
     source = real_blob(ONE_ROW)
     header, column, point = source.header, source.column(3), source.point(3)
     wire, size = column.serialize(), column.byte_length
-    for position, error in ((1 + 31, BadPath), (size - 49, BadPath), (size - 1, BadProof)):
+    faults: list[tuple[int, Any]] = [
+        (1 + 31, BadPath),
+        (size - 49, BadPath),
+        (size - 1, BadProof),
+    ]
+    for position, error in faults:
         with pytest.raises(error) as refusal:
             verify_columns(header, [Column.parse(flipped(wire, position, 0), header)], CURVE)
         assert (refusal.value.item, refusal.value.unit, refusal.value.index) == (0, "column", 3)
     wire, size = point.serialize(), point.byte_length
     entry = size - 48 - 2048 + 3 * 32
-    for position, error in (
+    faults = [
         (2 + 31, BadPath),
         (40, BadPath),
         (entry + 31, BadCell),
         (entry + 32 + 31, BadProof),
         (size - 1, BadProof),
-    ):
+    ]
+    for position, error in faults:
         with pytest.raises(error) as refusal:
             verify_points(header, [Point.parse(flipped(wire, position, 0), header)], CURVE)
         assert (refusal.value.item, refusal.value.index) == (0, 3)

@@ -34,7 +34,7 @@ class ThreadsInstead(ThreadPoolExecutor):
         self.broken = False
         self.was_shut_down = False
 
-    def submit(self, *task: Any, **named: Any) -> Future[Any]:  # type: ignore[override]
+    def submit(self, *task: Any, **named: Any) -> Future[Any]:
         if self.broken:
             raise BrokenExecutor("broken before")
         future = super().submit(*task, **named)
@@ -134,7 +134,7 @@ def test_two_threads_that_share_a_broken_executor_replace_it_once() -> None:
     class Shared(ThreadPoolExecutor):
         """Breaks only once both threads have handed it a task."""
 
-        def submit(self, *task: Any, **named: Any) -> Future[Any]:  # type: ignore[override]
+        def submit(self, *task: Any, **named: Any) -> Future[Any]:
             if self is not made[0]:
                 return super().submit(*task, **named)
             both.wait()
@@ -208,7 +208,7 @@ def test_closing_between_a_call_s_two_steps_refuses_the_call() -> None:
     """The call has its executor in hand when the pool is closed by another thread."""
 
     class ClosesFirst(ThreadPoolExecutor):
-        def submit(self, *task: Any, **named: Any) -> Future[Any]:  # type: ignore[override]
+        def submit(self, *task: Any, **named: Any) -> Future[Any]:
             pool.close()
             return super().submit(*task, **named)
 
@@ -219,7 +219,7 @@ def test_closing_between_a_call_s_two_steps_refuses_the_call() -> None:
 
 def test_a_call_that_waits_when_the_pool_is_closed_is_refused() -> None:
     class ClosesWhileItWaits(ThreadPoolExecutor):
-        def submit(self, *task: Any, **named: Any) -> Future[Any]:  # type: ignore[override]
+        def submit(self, *task: Any, **named: Any) -> Future[Any]:
             pool.close()
             waiting: Future[Any] = Future()
             waiting.cancel()  # as shutdown does to what has not begun
@@ -232,7 +232,7 @@ def test_a_call_that_waits_when_the_pool_is_closed_is_refused() -> None:
 
 def test_closing_during_the_second_attempt_refuses_the_call_too() -> None:
     class Breaks(ThreadPoolExecutor):
-        def submit(self, *task: Any, **named: Any) -> Future[Any]:  # type: ignore[override]
+        def submit(self, *task: Any, **named: Any) -> Future[Any]:
             made.append(self)
             if len(made) == 2:
                 pool.close()
@@ -248,7 +248,7 @@ def test_what_waits_in_a_discarded_executor_is_done_by_the_next() -> None:
     """Discarding cancels what has not begun; that is no fault of the task's."""
 
     class CancelsOnce(ThreadPoolExecutor):
-        def submit(self, *task: Any, **named: Any) -> Future[Any]:  # type: ignore[override]
+        def submit(self, *task: Any, **named: Any) -> Future[Any]:
             if self is not made[0]:
                 return super().submit(*task, **named)
             waiting: Future[Any] = Future()
