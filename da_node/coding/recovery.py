@@ -116,6 +116,7 @@ def _admit_points(header: Header, points: Iterable[Point], kzg: Kzg | None) -> l
 def _admit(
     header: Header, items: Iterable[Item], unit: str, kzg: Kzg | None, *, threads: int = 1
 ) -> list[VerifiedItem]:
+    """The items, each index once: one that is verified already, or else the last one, verified."""
     verified: dict[int, VerifiedItem] = {}
     plain: dict[int, Numbered] = {}
     for number, item in enumerate(items):
