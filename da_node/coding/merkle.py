@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
+from da_node.coding.fairness import worked
 from da_node.coding.parameters import COLUMNS, HASH_BYTES, POINTS_PER_COLUMN
 from da_node.coding.values import MerkleRoot
 
@@ -23,22 +25,19 @@ for each, and for smaller ones the handing over costs more than it gains (measur
 
 def leaf_hashes(leaves: memoryview, leaf_bytes: int, pool: Executor | None = None) -> bytes:
     """Hashes of consecutive leaves, 32 bytes each, without copying them."""
-    if pool is None or leaf_bytes < THREADED_LEAF_BYTES:
-        return _hash_run(leaves, leaf_bytes)
-    count = len(leaves) // leaf_bytes
-    parts = [
-        leaves[start * leaf_bytes : (start + POINTS_PER_COLUMN) * leaf_bytes]
-        for start in range(0, count, POINTS_PER_COLUMN)
-    ]
-    return b"".join(pool.map(lambda part: _hash_run(part, leaf_bytes), parts))
+    step = POINTS_PER_COLUMN * leaf_bytes
+    runs = [leaves[start : start + step] for start in range(0, len(leaves), step)]
+    map_over = map if pool is None or leaf_bytes < THREADED_LEAF_BYTES else pool.map
+    return b"".join(map_over(partial(_hash_run, leaf_bytes), runs))
 
 
-def _hash_run(leaves: memoryview, leaf_bytes: int) -> bytes:
+def _hash_run(leaf_bytes: int, leaves: memoryview) -> bytes:
     digests = []
     for start in range(0, len(leaves), leaf_bytes):
         digest = sha256(_LEAF)
         digest.update(leaves[start : start + leaf_bytes])
         digests.append(digest.digest())
+    worked(len(leaves))
     return b"".join(digests)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from da_node.coding import POINTS_PER_COLUMN, BlobId, VerifiedColumn, VerifiedPoint
+from da_node.coding.fairness import give_way
 from da_node.errors import Pruned, StoreFault, UnknownBlob
 from da_node.retention import expiry_of
 from da_node.store.door import Damaged, Database
-from da_node.store.fairness import give_way
 from da_node.store.layout import SIDE_PART, piece_key
 from da_node.store.ledger import Ledger, expiries, record_in
 from da_node.store.observer import Observer

@@ -21,9 +21,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, Protocol, TypeVar
 
+from da_node.coding.fairness import give_way
 from da_node.errors import NotReady, StoreFault
 from da_node.store.door import Database, Put, Step
-from da_node.store.fairness import give_way
 
 BATCH_BYTES: Final = 256 * 1024
 """One write to the database, which holds the interpreter lock: about a tenth of a millisecond."""
