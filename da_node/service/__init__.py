@@ -1,8 +1,21 @@
 """What every service and command of Holdfast shares: the error table as problem documents,
 settings from file, environment and flags, logging, metrics, events, health, and the output of
-commands. Nothing here knows what a blob is.
+commands. Nothing here knows what a blob is. The roots of the error tree are here as well, since
+other packages hang their own errors under them.
 """
 
+from da_node.errors import (
+    BadConfiguration,
+    BadData,
+    BadRequest,
+    Bug,
+    HoldfastError,
+    MalformedRequest,
+    Rejected,
+    Unavailable,
+    UnsupportedVersion,
+    WrongLength,
+)
 from da_node.service.config import Settings, documentation, load
 from da_node.service.events import Broadcast, Closed, Lagged, Subscription
 from da_node.service.flags import settings_flags
@@ -30,21 +43,31 @@ from da_node.service.units import format_bytes, parse_bytes, parse_rate, parse_s
 __all__ = [
     "METRICS_CONTENT_TYPE",
     "PROBLEM_CONTENT_TYPE",
+    "BadConfiguration",
+    "BadData",
+    "BadRequest",
     "Broadcast",
+    "Bug",
     "Closed",
     "EventDecoder",
     "Health",
+    "HoldfastError",
     "Lagged",
+    "MalformedRequest",
     "Metrics",
     "NodeSettings",
     "Output",
     "Problem",
     "Progress",
+    "Rejected",
     "Report",
     "ServerEvent",
     "Settings",
     "StreamTooLong",
     "Subscription",
+    "Unavailable",
+    "UnsupportedVersion",
+    "WrongLength",
     "configure_logging",
     "documentation",
     "encode_comment",
