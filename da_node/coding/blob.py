@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import InitVar, dataclass, field
+from mmap import mmap
 
 from da_node.coding import _kernel
 from da_node.coding.challenge import challenge_of
@@ -137,7 +138,7 @@ def merkle_root_of(payload: Bytes, *, threads: int = 1) -> MerkleRoot:
 
 
 def prove(
-    payload_length: int, root: MerkleRoot, data: Bytes, kzg: Kzg | None
+    payload_length: int, root: MerkleRoot, data: Bytes | mmap, kzg: Kzg | None
 ) -> tuple[Header, bytes, tuple[Proof, ...]]:
     """Header, extended aggregate row and proofs of the codeword over these data leaves, which may
     be followed by others. The challenge is drawn from a root that is final.
@@ -149,14 +150,14 @@ def prove(
     return header, aggregate, proofs
 
 
-def _code(view: memoryview, pool: Executor | None) -> tuple[bytearray, bytes]:
+def _code(view: memoryview, pool: Executor | None) -> tuple[mmap, bytes]:
     """All leaves of a payload, and their hashes."""
     if not view:
         raise EmptyPayload(bound=MAX_PAYLOAD_BYTES)
     if len(view) > MAX_PAYLOAD_BYTES:
         raise PayloadTooLarge(value=len(view), bound=MAX_PAYLOAD_BYTES)
     rows = row_count_of(len(view))
-    leaves = bytearray(POINTS * leaf_bytes(rows))
+    leaves = room_for_leaves(rows)
     half = len(leaves) // 2
     data, parity = memoryview(leaves)[:half], memoryview(leaves)[half:]
     _kernel.pack(view, data)
@@ -170,6 +171,12 @@ def _code(view: memoryview, pool: Executor | None) -> tuple[bytearray, bytes]:
     return leaves, data_hashes + leaf_hashes(parity.toreadonly(), leaf_bytes(rows), pool)
 
 
+def room_for_leaves(rows: int) -> mmap:
+    """Zeroed memory for a blob's 8192 leaves: anonymous pages, which cost nothing until they are
+    touched. A bytearray of that size is zeroed while the interpreter lock is held."""
+    return mmap(-1, POINTS * leaf_bytes(rows))
+
+
 def tree_of(hashes: bytes) -> CommittedTree:
     """The committed tree over all 8192 leaf hashes."""
     width = POINTS_PER_COLUMN * HASH_BYTES
@@ -177,7 +184,7 @@ def tree_of(hashes: bytes) -> CommittedTree:
     return CommittedTree.of_columns(b"".join(roots))
 
 
-def aggregate_of(leaves: Bytes, rows: int, gamma: int) -> bytes:
+def aggregate_of(leaves: Bytes | mmap, rows: int, gamma: int) -> bytes:
     """The aggregate row of the data leaves, extended: 8192 elements."""
     aggregate = bytearray(POINTS * ELEMENT_BYTES)
     data = memoryview(leaves)[: DATA_POINTS * leaf_bytes(rows)]

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from mmap import mmap
 from typing import Final
 
 from da_node.coding import _kernel
-from da_node.coding.blob import EncodedBlob, aggregate_of, prove, start_by_rows, threads_for
+from da_node.coding.blob import (
+    EncodedBlob,
+    aggregate_of,
+    prove,
+    room_for_leaves,
+    start_by_rows,
+    threads_for,
+)
 from da_node.coding.column import CHECKED, Column, Point, VerifiedColumn, VerifiedPoint
 from da_node.coding.header import Header
 from da_node.coding.kzg import Kzg
@@ -65,7 +73,7 @@ def recover_from_points(
     """
     verified = _admit_points(header, points, kzg)
     _require_enough(verified, certified)
-    leaves = bytearray(POINTS * leaf_bytes(header.row_count))
+    leaves = room_for_leaves(header.row_count)
     known = bytearray(POINTS)
     tree = CommittedTree(header.merkle_root)
     width = leaf_bytes(header.row_count)
@@ -81,11 +89,11 @@ def recover_from_points(
 
 def recovered_leaves(
     header: Header, columns: Sequence[VerifiedColumn], *, threads: int = 1
-) -> bytearray:
+) -> mmap:
     """All 8192 leaves from 64 or more distinct verified columns. Raises NotEnough."""
     if len(columns) < DATA_COLUMNS:
         raise NotEnough(unit="columns", held=len(columns), needed=DATA_COLUMNS)
-    leaves = bytearray(POINTS * leaf_bytes(header.row_count))
+    leaves = room_for_leaves(header.row_count)
     known = bytearray(POINTS)
     width = column_leaves_bytes(header.row_count)
     for column in columns:
@@ -145,7 +153,7 @@ def _require_enough(points: Sequence[VerifiedPoint], certified: bool) -> None:
 
 
 def _solve(
-    header: Header, leaves: bytearray, known: bytearray, cells: dict[int, bytes], *, threads: int
+    header: Header, leaves: mmap, known: bytearray, cells: dict[int, bytes], *, threads: int
 ) -> None:
     """Fill in the leaves that are not known, rows side by side."""
     rows = header.row_count
@@ -156,7 +164,7 @@ def _solve(
     _require_same_aggregate(header, leaves, cells)
 
 
-def _filler(leaves: bytearray, rows: int, known: bytearray) -> Callable[[int, int], None]:
+def _filler(leaves: mmap, rows: int, known: bytearray) -> Callable[[int, int], None]:
     """What fills the unknown points of a run of rows; a whole half known needs no division."""
     if all(known[:DATA_POINTS]):
         return lambda first, last: _kernel.extend(leaves, rows, first, last)
@@ -167,7 +175,7 @@ def _filler(leaves: bytearray, rows: int, known: bytearray) -> Callable[[int, in
     return lambda first, last: _kernel.recover(leaves, rows, first, last, known, table)
 
 
-def _require_same_aggregate(header: Header, leaves: bytearray, cells: dict[int, bytes]) -> None:
+def _require_same_aggregate(header: Header, leaves: mmap, cells: dict[int, bytes]) -> None:
     """A guard against faults of ours: 64 cells that open C determine what C commits to, so what
     was recovered must combine to them."""
     aggregate = aggregate_of(leaves, header.row_count, header.challenge)
@@ -176,9 +184,7 @@ def _require_same_aggregate(header: Header, leaves: bytearray, cells: dict[int, 
             raise Bug(reason=f"recovery of {header.blob_id.hex0x} does not fit column {column}")
 
 
-def _complete(
-    header: Header, leaves: bytearray, tree: CommittedTree, kzg: Kzg | None
-) -> EncodedBlob:
+def _complete(header: Header, leaves: mmap, tree: CommittedTree, kzg: Kzg | None) -> EncodedBlob:
     """The blob around recovered leaves: what climbs to the root, and proofs for all of it."""
     hashes = leaf_hashes(memoryview(leaves).toreadonly(), leaf_bytes(header.row_count))
     width = POINTS_PER_COLUMN * HASH_BYTES

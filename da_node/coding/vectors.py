@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from da_node.coding import _kernel
-from da_node.coding.blob import EncodedBlob, prove, tree_of
+from da_node.coding.blob import EncodedBlob, prove, room_for_leaves, tree_of
 from da_node.coding.column import CHECKED, Column, Point
 from da_node.coding.header import Header
 from da_node.coding.kzg import Kzg
@@ -22,7 +22,6 @@ from da_node.coding.parameters import (
     COLUMNS,
     ELEMENT_BYTES,
     MAX_PAYLOAD_BYTES,
-    POINTS,
     column_leaves_bytes,
     leaf_bytes,
     row_count_of,
@@ -98,7 +97,7 @@ def blob_from(vector: Mapping[str, Any], kzg: Kzg | None = None) -> EncodedBlob:
     """
     payload = payload_from(vector["payload"])
     rows = row_count_of(len(payload))
-    leaves = bytearray(POINTS * leaf_bytes(rows))
+    leaves = room_for_leaves(rows)
     _kernel.pack(payload, memoryview(leaves)[: len(leaves) // 2])
     for field, value in vector.items():
         if field.startswith("element_"):
