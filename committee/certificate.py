@@ -127,7 +127,8 @@ class VerifiedCertificate(Certificate):
             raise TooFewSigners(value=len(self.signers), bound=self.keyset.threshold)
         keys = [self.keyset.public_keys[i] for i in self.signers]
         if not is_aggregate(keys, self.attestation.message, self.signature):
-            raise BadAggregate(blob_id=self.header.blob_id.hex0x, signers=list(self.signers))
+            signers = ", ".join(map(str, self.signers))
+            raise BadAggregate(blob_id=self.header.blob_id.hex0x, signers=signers)
 
     def latest_inclusion(self, margin_s: int) -> int:
         """The last moment, in unix seconds, at which a batch may be settled on this certificate:

@@ -15,8 +15,7 @@
     │   ├── BadAggregate            the signers named did not sign this
     │   ├── ExpiresTooSoon          valid, but the blob goes before a dispute must be over
     │   ├── NotInForce              valid, but under a keyset that is not in force yet
-    │   ├── BadDocument             a file of members or of a keyset that is none
-    │   └── BadKeystore             a file that is no EIP-2335 keystore
+    │   └── BadDocument             a file of a key, a member or a keyset that is none
     ├── NoSuchCommittee         400  no threshold exists for so many faults
     ├── WrongPassword           400  (command line only)
     └── WeakPassword            400  (command line only)
@@ -154,7 +153,8 @@ class BadAggregate(BadData):
     code = "bad_aggregate"
     template = "the aggregate signature for blob {blob_id} does not hold for members {signers}"
     blob_id: str
-    signers: list[int]
+    signers: str
+    """Their places in the keyset, separated by commas."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -185,19 +185,9 @@ class NotInForce(BadData):
 
 @dataclass(eq=False, kw_only=True)
 class BadDocument(BadData):
-    """A file of a member or of a keyset is JSON of exactly its form."""
+    """A file of a key, a member or a keyset is JSON of exactly its form, within reason."""
 
     code = "bad_document"
-    template = "{source}: {reason}"
-    source: str
-    reason: str
-
-
-@dataclass(eq=False, kw_only=True)
-class BadKeystore(BadData):
-    """A keystore is EIP-2335 JSON, version 4, with parameters within reason."""
-
-    code = "bad_keystore"
     template = "{source}: {reason}"
     source: str
     reason: str

@@ -7,9 +7,20 @@ import pickle
 
 import pytest
 from committee_specimens import FIELD_MODULUS, G1_INFINITY, G2_INFINITY, GROUP_ORDER, secret
-from py_ecc.bls import G2ProofOfPossession
-from py_ecc.bls.point_compression import compress_G1, compress_G2, modular_squareroot_in_FQ2
-from py_ecc.optimized_bls12_381 import FQ, FQ2, b, b2, curve_order, is_inf, is_on_curve, multiply
+from py_ecc_oracle import (
+    FQ,
+    FQ2,
+    G2ProofOfPossession,
+    b,
+    b2,
+    compress_G1,
+    compress_G2,
+    curve_order,
+    is_inf,
+    is_on_curve,
+    modular_squareroot_in_FQ2,
+    multiply,
+)
 
 from committee.bls import (
     PossessionProof,

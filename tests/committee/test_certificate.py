@@ -22,7 +22,7 @@ from committee_specimens import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from py_ecc.bls import G2ProofOfPossession
+from py_ecc_oracle import G2ProofOfPossession
 
 from committee.bls import Signature, aggregate
 from committee.certificate import (
@@ -150,7 +150,7 @@ def test_a_subset_of_the_signers_cannot_be_claimed():
 
 def test_other_signers_cannot_be_claimed():
     wrong = forged(certificate(keyset(), 0, 1, 2), bitmap=bytes([0b1110]))
-    assert refused(BadAggregate, wrong).signers == [1, 2, 3]
+    assert refused(BadAggregate, wrong).signers == "1, 2, 3"
 
 
 @pytest.mark.parametrize("bit", range(4, 8))

@@ -1,0 +1,164 @@
+"""A member's secret key on disk: an encrypted EIP-2335 keystore, version 4, and never bare.
+
+https://github.com/ethereum/ERCs/blob/000d8147da236a0025d1082433a7cda9f1adc6f7/ERCS/erc-2335.md
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from committee.bls import PublicKey, SecretKey
+from committee.disk import create_file, read_file
+from committee.errors import BadDocument, BadPoint, WeakPassword, WrongPassword
+from committee.ethereum import Kdf, decrypted, encrypted
+from da_node.service import WrongLength
+
+OWNER_ONLY: Final = 0o600
+"""Permission bits of a keystore."""
+
+SHORTEST_PASSWORD: Final = 8
+"""Characters, those not counted that the EIP strips."""
+
+_LONGEST_KEYSTORE_BYTES: Final = 64 * 1024
+"""A keystore has about 800; the rest is room for its description."""
+
+# What opening a file may cost, whoever wrote it: scrypt takes 128·n·r bytes, so 1 GiB.
+_MOST_SCRYPT_BYTES: Final = 1 << 30
+_MostRounds = Annotated[int, msgspec.Meta(ge=1, le=1 << 26)]
+_Small = Annotated[int, msgspec.Meta(ge=1, le=64)]
+_Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$")]
+_Iv = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{32}$")]
+_Salt = Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{2}){1,256}$")]
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class _ScryptParams(_Part, frozen=True, kw_only=True):
+    dklen: Literal[32]
+    n: Annotated[int, msgspec.Meta(ge=2, le=1 << 24)]
+    r: _Small
+    p: _Small
+    salt: _Salt
+
+
+class _Pbkdf2Params(_Part, frozen=True, kw_only=True):
+    dklen: Literal[32]
+    c: _MostRounds
+    prf: Literal["hmac-sha256"]
+    salt: _Salt
+
+
+class _Scrypt(_Part, frozen=True, kw_only=True, tag_field="function", tag="scrypt"):
+    params: _ScryptParams
+    message: Literal[""]
+
+
+class _Pbkdf2(_Part, frozen=True, kw_only=True, tag_field="function", tag="pbkdf2"):
+    params: _Pbkdf2Params
+    message: Literal[""]
+
+
+class _Checksum(_Part, frozen=True, kw_only=True):
+    function: Literal["sha256"]
+    params: dict[str, Any]
+    message: _Hex32
+
+
+class _CipherParams(_Part, frozen=True, kw_only=True):
+    iv: _Iv
+
+
+class _Cipher(_Part, frozen=True, kw_only=True):
+    function: Literal["aes-128-ctr"]
+    params: _CipherParams
+    message: _Hex32
+
+
+class _Crypto(_Part, frozen=True, kw_only=True):
+    kdf: _Scrypt | _Pbkdf2
+    checksum: _Checksum
+    cipher: _Cipher
+
+
+class _Keystore(_Part, frozen=True, kw_only=True):
+    crypto: _Crypto
+    path: str
+    uuid: str
+    version: Literal[4]
+    pubkey: Annotated[str, msgspec.Meta(pattern="^(0x)?[0-9a-fA-F]{96}$")]
+    description: str = ""
+
+
+def prepare_password(password: str) -> bytes:
+    """The password as the EIP has it: NFKD, without C0, C1 and Delete, in UTF-8."""
+    return "".join(
+        char
+        for char in unicodedata.normalize("NFKD", password)
+        if unicodedata.category(char) != "Cc"
+    ).encode()
+
+
+def write_keystore(
+    path: Path, key: SecretKey, password: str, *, kdf: Kdf = "scrypt", description: str = ""
+) -> None:
+    """Encrypt a key into a new file that only its owner may read. Durable when this returns.
+
+    Raises WeakPassword, FileExistsError (a keystore is never replaced), OSError.
+    """
+    prepared = prepare_password(password)
+    if len(prepared.decode()) < SHORTEST_PASSWORD:
+        raise WeakPassword(value=len(prepared.decode()), bound=SHORTEST_PASSWORD)
+    document = encrypted(key.reveal(), prepared, kdf, description)
+    data = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    create_file(path, data, OWNER_ONLY)
+
+
+def read_keystore(path: Path, password: str) -> SecretKey:
+    """The key in a keystore, whoever made it. Raises BadDocument, WrongPassword, OSError."""
+    keystore = _parse(path)
+    document = msgspec.to_builtins(keystore)
+    # eth-keyfile compares the checksum as text
+    document["crypto"]["checksum"]["message"] = keystore.crypto.checksum.message.lower()
+    secret = decrypted(document, prepare_password(password))
+    if secret is None:
+        raise WrongPassword(source=str(path))
+    try:
+        key = SecretKey(secret)
+    except (BadPoint, WrongLength) as error:
+        raise BadDocument(source=str(path), reason="what it holds is no BLS secret") from error
+    if key.public_key != _public_key(keystore):
+        raise BadDocument(source=str(path), reason="its pubkey is not that of its secret")
+    return key
+
+
+def read_public_key(path: Path) -> PublicKey:
+    """The public key that a keystore names, which without its password cannot be checked.
+
+    Raises BadDocument, BadPoint, OSError.
+    """
+    return PublicKey(_public_key(_parse(path)))
+
+
+def _parse(path: Path) -> _Keystore:
+    data = read_file(path, _LONGEST_KEYSTORE_BYTES)
+    try:
+        keystore = msgspec.json.decode(data, type=_Keystore)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadDocument(source=str(path), reason=str(error)) from error
+    kdf = keystore.crypto.kdf
+    if isinstance(kdf, _Scrypt):
+        n, r = kdf.params.n, kdf.params.r
+        if n & (n - 1) or 128 * n * r > _MOST_SCRYPT_BYTES:
+            reason = f"scrypt with n = {n} and r = {r} is not within reason"
+            raise BadDocument(source=str(path), reason=reason)
+    return keystore
+
+
+def _public_key(keystore: _Keystore) -> bytes:
+    return bytes.fromhex(keystore.pubkey.removeprefix("0x"))
