@@ -19,7 +19,7 @@ from da_node.coding.column import (
 )
 from da_node.coding.header import Header
 from da_node.coding.kzg import Kzg, local_prover
-from da_node.coding.merkle import CommittedTree, column_root, leaf_hashes
+from da_node.coding.merkle import CommittedTree, column_roots, leaf_hashes
 from da_node.coding.parameters import (
     CELL_BYTES,
     COLUMNS,
@@ -179,9 +179,7 @@ def room_for_leaves(rows: int) -> mmap:
 
 def tree_of(hashes: bytes) -> CommittedTree:
     """The committed tree over all 8192 leaf hashes."""
-    width = POINTS_PER_COLUMN * HASH_BYTES
-    roots = [column_root(hashes[start : start + width]) for start in range(0, len(hashes), width)]
-    return CommittedTree.of_columns(b"".join(roots))
+    return CommittedTree.of_columns(column_roots(hashes))
 
 
 def aggregate_of(leaves: Bytes | mmap, rows: int, gamma: int) -> bytes:

@@ -10,7 +10,7 @@ PAUSE_S: Final = 1e-6
 """Any pause lets go of the lock; the shortest there is takes about 60 µs."""
 
 TURN_BYTES: Final = 2 << 20
-"""Leaves that a thread hashes before it gives way: 1 to 2 ms of work."""
+"""What a thread hashes through hashlib before it gives way: 1 to 2 ms of work."""
 
 _turn = threading.local()
 
@@ -19,9 +19,9 @@ def give_way() -> None:
     """Hand the interpreter lock to whoever waits for it.
 
     Python takes it from a thread every 5 ms, but not from one that keeps letting go of it for
-    moments, as hashing does: each moment restarts the clock of those who wait, and none is long
-    enough for them to wake. Without this the event loop stood still for 50 ms while 34 MB of
-    columns were written, and for 80 ms while 16 MiB were encoded.
+    moments, as hashlib and the database do: each moment restarts the clock of those who wait, and
+    none is long enough for them to wake. Without this the event loop stood still for 50 ms while
+    34 MB of columns were written.
     """
     time.sleep(PAUSE_S)
 

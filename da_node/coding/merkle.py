@@ -7,43 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
-from functools import partial
 from hashlib import sha256
 from typing import Final
 
-from da_node.coding.fairness import worked
+from da_node.coding.hashing import hash_runs
 from da_node.coding.parameters import COLUMNS, HASH_BYTES, POINTS_PER_COLUMN
 from da_node.coding.values import MerkleRoot
 
-_LEAF: Final = b"\x00"
-_NODE: Final = b"\x01"
+_LEAF: Final = 0
+_NODE: Final = 1
 
-THREADED_LEAF_BYTES: Final = 4096
-"""Leaves from this size on are worth hashing in threads: hashlib lets go of the interpreter lock
-for each, and for smaller ones the handing over costs more than it gains (measured)."""
+LEAVES_A_TASK: Final = 256
+"""Leaves that one thread hashes at a time."""
 
 
 def leaf_hashes(leaves: memoryview, leaf_bytes: int, pool: Executor | None = None) -> bytes:
     """Hashes of consecutive leaves, 32 bytes each, without copying them."""
-    step = POINTS_PER_COLUMN * leaf_bytes
+    if pool is None:
+        return hash_runs(_LEAF, leaves, leaf_bytes)
+    step = LEAVES_A_TASK * leaf_bytes
     runs = [leaves[start : start + step] for start in range(0, len(leaves), step)]
-    map_over = map if pool is None or leaf_bytes < THREADED_LEAF_BYTES else pool.map
-    return b"".join(map_over(partial(_hash_run, leaf_bytes), runs))
-
-
-def _hash_run(leaf_bytes: int, leaves: memoryview) -> bytes:
-    digests = []
-    for start in range(0, len(leaves), leaf_bytes):
-        digest = sha256(_LEAF)
-        digest.update(leaves[start : start + leaf_bytes])
-        digests.append(digest.digest())
-    worked(len(leaves))
-    return b"".join(digests)
+    return b"".join(pool.map(lambda run: hash_runs(_LEAF, run, leaf_bytes), runs))
 
 
 def hash_node(left: bytes, right: bytes) -> bytes:
     """A node from its two children."""
-    return sha256(_NODE + left + right).digest()
+    return sha256(b"\x01" + left + right).digest()
 
 
 def climb(node: bytes, index: int, path: bytes) -> bytes:
@@ -59,12 +48,7 @@ def levels_above(hashes: bytes) -> list[bytes]:
     """All levels of the full tree over `hashes` (a power of two of them), bottom up, root last."""
     levels = [hashes]
     while len(hashes) > HASH_BYTES:
-        hashes = b"".join(
-            [
-                sha256(_NODE + hashes[start : start + 2 * HASH_BYTES]).digest()
-                for start in range(0, len(hashes), 2 * HASH_BYTES)
-            ]
-        )
+        hashes = hash_runs(_NODE, hashes, 2 * HASH_BYTES)
         levels.append(hashes)
     return levels
 
@@ -79,9 +63,11 @@ def path_in(levels: Sequence[bytes], index: int) -> bytes:
     return b"".join(siblings)
 
 
-def column_root(hashes: bytes) -> bytes:
-    """Root of the subtree over a column's 64 leaf hashes."""
-    return levels_above(hashes)[-1]
+def column_roots(hashes: bytes) -> bytes:
+    """Roots, 32 bytes each, of the subtrees over one or more columns' leaf hashes, 64 each."""
+    for _ in range(POINTS_PER_COLUMN.bit_length() - 1):
+        hashes = hash_runs(_NODE, hashes, 2 * HASH_BYTES)
+    return hashes
 
 
 class CommittedTree:
@@ -118,8 +104,8 @@ class CommittedTree:
             node = hash_node(sibling, node) if column & 1 else hash_node(node, sibling)
             column >>= 1
 
-    def fill(self, candidates: Sequence[bytes]) -> frozenset[int]:
-        """Complete the tree with 128 candidate column roots; the columns that do not belong.
+    def fill(self, candidates: bytes) -> frozenset[int]:
+        """Complete the tree with 128 candidate column roots (4096 bytes); those that do not belong.
 
         Below a known node whose children are not known, either all candidates belong or none can
         be shown to: without the others' hashes there is no path for any of them.
@@ -136,10 +122,8 @@ class CommittedTree:
         known = self._levels[level][index] is not None
         return known and (level == 0 or self._levels[level - 1][2 * index] is None)
 
-    def _adopt(
-        self, level: int, index: int, below: range, candidates: Sequence[bytes]
-    ) -> Iterable[int]:
-        subtree = levels_above(b"".join(candidates[column] for column in below))
+    def _adopt(self, level: int, index: int, below: range, candidates: bytes) -> Iterable[int]:
+        subtree = levels_above(candidates[below.start * HASH_BYTES : below.stop * HASH_BYTES])
         if subtree[-1] != self._levels[level][index]:
             return below
         for depth, hashes in enumerate(subtree):

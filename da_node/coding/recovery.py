@@ -19,13 +19,12 @@ from da_node.coding.blob import (
 from da_node.coding.column import CHECKED, Column, Point, VerifiedColumn, VerifiedPoint
 from da_node.coding.header import Header
 from da_node.coding.kzg import Kzg
-from da_node.coding.merkle import CommittedTree, column_root, leaf_hashes
+from da_node.coding.merkle import CommittedTree, column_roots, leaf_hashes
 from da_node.coding.parameters import (
     CELL_BYTES,
     DATA_COLUMNS,
     DATA_POINTS,
     ELEMENT_BYTES,
-    HASH_BYTES,
     POINTS,
     POINTS_PER_COLUMN,
     column_leaves_bytes,
@@ -58,7 +57,7 @@ def recover(
     leaves = recovered_leaves(header, verified, threads=threads)
     tree = CommittedTree(header.merkle_root)
     for column in verified:
-        tree.learn(column.index, column_root(column.leaf_hashes), column.path)
+        tree.learn(column.index, column_roots(column.leaf_hashes), column.path)
     return _complete(header, leaves, tree, kzg)
 
 
@@ -187,8 +186,6 @@ def _require_same_aggregate(header: Header, leaves: mmap, cells: dict[int, bytes
 def _complete(header: Header, leaves: mmap, tree: CommittedTree, kzg: Kzg | None) -> EncodedBlob:
     """The blob around recovered leaves: what climbs to the root, and proofs for all of it."""
     hashes = leaf_hashes(memoryview(leaves).toreadonly(), leaf_bytes(header.row_count))
-    width = POINTS_PER_COLUMN * HASH_BYTES
-    roots = [column_root(hashes[start : start + width]) for start in range(0, len(hashes), width)]
     proven, aggregate, proofs = prove(header.payload_length, header.merkle_root, leaves, kzg)
     if proven != header:
         raise Bug(reason=f"recovery of {header.blob_id.hex0x} does not open its commitment")
@@ -199,6 +196,6 @@ def _complete(header: Header, leaves: mmap, tree: CommittedTree, kzg: Kzg | None
         tree=tree,
         aggregate=aggregate,
         proofs=proofs,
-        void_columns=tree.fill(roots),
+        void_columns=tree.fill(column_roots(hashes)),
         check=CHECKED,
     )

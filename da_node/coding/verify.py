@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import overload
+from typing import Final, overload
 
 from da_node.coding import _kernel
 from da_node.coding.column import CHECKED, Bytes, Column, Point, VerifiedColumn, VerifiedPoint
 from da_node.coding.header import Header
 from da_node.coding.kzg import Kzg, local_verifier
 from da_node.coding.merkle import (
-    THREADED_LEAF_BYTES,
     climb,
-    column_root,
+    column_roots,
     leaf_hashes,
     levels_above,
     path_in,
@@ -36,6 +35,9 @@ from da_node.errors import (
     NonCanonicalElement,
     WrongLength,
 )
+
+THREADED_LEAF_BYTES: Final = 1024
+"""Items with leaves from this size on are worth checking in threads (measured)."""
 
 Item = Column | Point
 VerifiedItem = VerifiedColumn | VerifiedPoint
@@ -134,6 +136,10 @@ def readmit_point(
 
     `path` is the column's, 7 hashes; `leaf_hashes` the column's 64. Raises as readmit_column.
     """
+    if len(leaf_hashes) != POINTS_PER_COLUMN * HASH_BYTES:
+        raise WrongLength(
+            what="leaf hashes", value=len(leaf_hashes), expected=POINTS_PER_COLUMN * HASH_BYTES
+        )
     levels = levels_above(leaf_hashes)
     point = Point(
         index=index,
@@ -160,7 +166,7 @@ def _checked_column(item: int, header: Header, column: Column) -> VerifiedColumn
     _require_length(item, "column", column.index, leaves, column_leaves_bytes(rows))
     _require_canonical(item, "column", column.index, leaves)
     hashes = leaf_hashes(leaves, leaf_bytes(rows))
-    if climb(column_root(hashes), column.index, column.path) != header.merkle_root:
+    if climb(column_roots(hashes), column.index, column.path) != header.merkle_root:
         raise BadPath(item=item, unit="column", index=column.index, root=header.merkle_root.hex0x)
     return VerifiedColumn(
         index=column.index,

@@ -30,7 +30,6 @@ from da_node.coding import (
     row_count_of,
     verify_columns,
 )
-from da_node.coding.merkle import THREADED_LEAF_BYTES
 from da_node.errors import EmptyPayload, PayloadTooLarge
 
 
@@ -71,11 +70,7 @@ def test_all_columns_of_an_encoded_blob_hold_on_the_curve(length: int) -> None:
 
 
 @pytest.mark.parametrize("length", [ONE_ROW, THREE_ROWS, 1_200_000])
-@pytest.mark.parametrize("leaf_bytes", [1, THREADED_LEAF_BYTES])
-def test_threads_change_nothing(
-    length: int, leaf_bytes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("da_node.coding.merkle.THREADED_LEAF_BYTES", leaf_bytes)
+def test_threads_change_nothing(length: int) -> None:
     payload = payload_of_length(length)
     assert merkle_root_of(payload, threads=2) == merkle_root_of(payload)
     once, twice = encode(payload, DOUBLE), encode(payload, DOUBLE, threads=2)

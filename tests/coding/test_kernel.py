@@ -10,6 +10,7 @@ import functools
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from itertools import pairwise
@@ -400,3 +401,42 @@ def test_buffers_are_released_after_use_and_after_a_refusal() -> None:
     with pytest.raises(ValueError, match="rows"):
         kernel.extend(leaves, 0, 0, 1)
     leaves.append(0)  # raises BufferError where an export is still held
+
+
+def test_runs_are_hashed_behind_their_prefix() -> None:
+    assert kernel.can_hash, "libcrypto should be found wherever the tests run"
+    data = random.Random(4).randbytes(64 * 7)
+    for length in (1, 7, 64, 448):
+        out = bytearray(len(data) // length * 32)
+        kernel.hash(1, data, length, out)
+        runs = [data[start : start + length] for start in range(0, len(data), length)]
+        assert out == b"".join(sha256(b"\x01" + run).digest() for run in runs)
+
+
+@pytest.mark.parametrize(
+    ("data", "length", "out"),
+    [
+        (bytes(64), 0, bytearray(64)),
+        (bytes(64), -1, bytearray(64)),
+        (bytes(64), MAX_ROWS * 32 + 1, bytearray(64)),
+        (bytes(63), 32, bytearray(64)),
+        (bytes(65), 32, bytearray(64)),
+        (bytes(64), 32, bytearray(63)),
+        (bytes(64), 32, bytearray(65)),
+        (bytes(64), 32, bytearray(32)),
+        (bytes(64), 32, bytearray(96)),
+    ],
+)
+def test_hashing_refuses_lengths_that_do_not_fit(data: bytes, length: int, out: bytearray) -> None:
+    before = bytes(out)
+    with pytest.raises(ValueError, match="must be"):
+        kernel.hash(0, data, length, out)
+    assert out == before
+
+
+def test_hashing_refuses_to_write_over_what_it_reads() -> None:
+    shared = bytearray(64)
+    with pytest.raises(ValueError, match="overlap"):
+        kernel.hash(0, memoryview(shared)[:32], 32, memoryview(shared)[16:48])
+    with pytest.raises(OverflowError):
+        kernel.hash(256, bytes(32), 32, bytearray(32))

@@ -14,7 +14,7 @@ from da_node.coding import COLUMNS, MerkleRoot
 from da_node.coding.merkle import (
     CommittedTree,
     climb,
-    column_root,
+    column_roots,
     leaf_hashes,
     levels_above,
     path_in,
@@ -34,7 +34,7 @@ def test_root_and_paths_are_the_twins(count: int) -> None:
         assert path == slow.merkle_path(LEAVES[:count], index)
         assert climb(HASHES[32 * index : 32 * index + 32], index, path) == levels[-1]
     if count == 64:
-        assert column_root(HASHES[: 32 * 64]) == levels[-1]
+        assert column_roots(HASHES[: 32 * 64]) == levels[-1]
 
 
 @many
@@ -69,7 +69,7 @@ def test_a_tree_learned_from_some_columns_is_completed_by_the_others(held: set[i
     assert all(tree.path(column) is None for column in range(COLUMNS))
     for column in held:
         tree.learn(column, ROOTS[column], whole.path(column) or b"")
-    assert tree.fill(ROOTS) == frozenset()
+    assert tree.fill(b"".join(ROOTS)) == frozenset()
     assert [tree.path(j) for j in range(COLUMNS)] == [whole.path(j) for j in range(COLUMNS)]
 
 
@@ -79,5 +79,5 @@ def test_without_any_path_one_wrong_candidate_leaves_nothing_shown(wrong: set[in
     whole = CommittedTree.of_columns(b"".join(ROOTS))
     tree = CommittedTree(MerkleRoot(whole.root))
     candidates = [bytes(32) if j in wrong else root for j, root in enumerate(ROOTS)]
-    assert tree.fill(candidates) == frozenset(range(COLUMNS))
+    assert tree.fill(b"".join(candidates)) == frozenset(range(COLUMNS))
     assert tree.path(0) is None

@@ -37,8 +37,8 @@ from da_node.coding import (
     verify_many,
     verify_points,
 )
-from da_node.coding.merkle import THREADED_LEAF_BYTES
 from da_node.coding.parameters import MODULUS
+from da_node.coding.verify import THREADED_LEAF_BYTES
 from da_node.errors import (
     BadCell,
     BadData,

@@ -254,6 +254,35 @@ static PyObject *py_recover(PyObject *self, PyObject *args)
     return finish(&held, ok, status);
 }
 
+static int can_hash;
+
+static PyObject *py_hash(PyObject *self, PyObject *args)
+{
+    PyObject *data_object, *out_object;
+    unsigned char prefix;
+    Py_ssize_t length;
+    buffers held = {.count = 0};
+    Py_buffer *data, *out;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "bOnO", &prefix, &data_object, &length, &out_object)) return NULL;
+    if (!can_hash) {
+        PyErr_SetString(PyExc_RuntimeError, "libcrypto was not found");
+        return NULL;
+    }
+    int ok = (data = take(&held, data_object, 0)) && (out = take(&held, out_object, 1));
+    ok = ok && is_between("length", length, 1, (Py_ssize_t)MAX_ROWS * ELEMENT) &&
+         is_length("data", data, out->len / DIGEST * length) &&
+         is_length("out", out, data->len / length * DIGEST) && are_apart(data, out);
+    int status = 0;
+    if (ok) {
+        Py_BEGIN_ALLOW_THREADS
+        status = kernel_hash(prefix, data->buf, (size_t)(data->len / length), (size_t)length,
+                             out->buf);
+        Py_END_ALLOW_THREADS
+    }
+    return finish(&held, ok, status);
+}
+
 static PyMethodDef methods[] = {
     {"pack", py_pack, METH_VARARGS, "payload -> elements of 31 bytes each, zeros behind"},
     {"unpack", py_unpack, METH_VARARGS, "the elements' low 31 bytes, as many as out holds"},
@@ -263,14 +292,15 @@ static PyMethodDef methods[] = {
     {"extend_back", py_extend_back, METH_VARARGS, "data points from parity points"},
     {"locator", py_locator, METH_VARARGS, "the table that recover needs for a set of known points"},
     {"recover", py_recover, METH_VARARGS, "unknown points from known ones, rows first..last-1"},
+    {"hash", py_hash, METH_VARARGS, "SHA-256 of a prefix byte and each run of so many bytes"},
     {NULL, NULL, 0, NULL},
 };
 
 static int fill_tables(PyObject *module)
 {
-    (void)module;
     kernel_init();
-    return 0;
+    can_hash = kernel_hashing_init();
+    return PyModule_AddIntConstant(module, "can_hash", can_hash);
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, fill_tables}, {0, NULL}};

@@ -20,6 +20,7 @@ enum {
     DATA_POINTS = 4096,
     POINTS = 8192,
     COLUMN = 64,       /* points of a column */
+    DIGEST = 32,       /* bytes of a SHA-256 hash */
     LANES = 8
 };
 
@@ -45,5 +46,10 @@ int kernel_locator(const uint8_t known[POINTS], uint8_t *table);
 /* The points of rows [first, last) that are not known, from those that are. */
 int kernel_recover(uint8_t *leaves, size_t rows, size_t first, size_t last,
                    const uint8_t known[POINTS], const uint8_t *table);
+
+/* Looks for libcrypto; whether it is there. kernel_hash must not be called where it is not. */
+int kernel_hashing_init(void);
+/* out[i] = SHA256(prefix || i-th run of `length` bytes), for i below count */
+int kernel_hash(uint8_t prefix, const uint8_t *data, size_t count, size_t length, uint8_t *out);
 
 #endif
