@@ -70,7 +70,7 @@ def problem_of(error: BaseException) -> Problem:
         status=error.status,
         code=error.code,
         title=_title(error.code),
-        detail=str(error),
+        detail=_encodable(str(error)),
         operands={name: _json_value(value) for name, value in error.operands().items()},
         retry_after_s=error.retry_after_s,
     )
@@ -111,8 +111,15 @@ def error_table() -> list[tuple[int, str, str]]:
 
 
 def _classes() -> dict[str, type[HoldfastError]]:
-    """Class by code. Classes without a message of their own only group others."""
-    return {cls.code: cls for cls in _walk(HoldfastError) if cls.template != HoldfastError.template}
+    """Class by code. Classes without a message of their own only group others, and one that keeps
+    its parent's code is a distinction within one process: it travels as its parent, so that what
+    a document means does not depend on what happens to be imported.
+    """
+    classes: dict[str, type[HoldfastError]] = {}
+    for cls in _walk(HoldfastError):
+        if cls.template != HoldfastError.template:
+            classes.setdefault(cls.code, cls)
+    return classes
 
 
 def _walk(cls: type[HoldfastError]) -> Iterator[type[HoldfastError]]:
@@ -134,12 +141,19 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return "0x" + bytes(value).hex()
     if isinstance(value, Mapping):
-        return {str(key): _json_value(item) for key, item in value.items()}
+        return {_encodable(str(key)): _json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_json_value(item) for item in value]
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, int | float):
         return value
-    return str(value)
+    return _encodable(str(value))
+
+
+def _encodable(text: str) -> str:
+    """The text with lone surrogates made visible, of which clients can make some: bytes of a
+    header field or of a path that are not UTF-8.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from da_node.errors import (
     BadPath,
     Bug,
     HoldfastError,
+    MalformedRequest,
     NotEnoughReached,
     RemoteRejected,
     RemoteUnavailable,
+    StoreFault,
     TooManyRequests,
     UnknownBlob,
 )
@@ -21,6 +23,7 @@ from da_node.service.problems import (
     error_table,
     problem_of,
 )
+from da_node.store.door import Damaged
 
 URL = "http://node"
 
@@ -43,7 +46,14 @@ def _sample(cls):
     return cls(**{field.name: values[str(field.type)] for field in fields(cls)})
 
 
-CONCRETE = [cls for cls in _every_class() if cls.template != HoldfastError.template]
+def _is_told_apart(cls):
+    """Whether it has a message, and a code that is not its parent's message's."""
+    parent = cls.__bases__[0]
+    groups = HoldfastError.template
+    return cls.template != groups and (cls.code != parent.code or parent.template == groups)
+
+
+CONCRETE = [cls for cls in _every_class() if _is_told_apart(cls)]
 
 
 @pytest.mark.parametrize("cls", CONCRETE, ids=lambda cls: cls.__name__)
@@ -54,6 +64,12 @@ def test_every_error_comes_back_from_its_document_as_the_same_class(cls):
     assert type(back) is cls
     assert back.operands() == error.operands()
     assert str(back) == str(error)
+
+
+def test_a_distinction_within_a_process_travels_as_its_parent():
+    # The store's own kinds of fault keep the code of a fault.
+    body = problem_of(Damaged(reason="checksum")).body()
+    assert type(error_from(URL, StoreFault.status, body)) is StoreFault
 
 
 def test_no_two_errors_share_a_code():
@@ -88,6 +104,13 @@ def test_a_foreign_exception_is_a_bug_that_keeps_its_message_to_itself():
     assert (problem.status, problem.code) == (500, "bug")
     assert b"secret" not in problem.body()
     assert b"ValueError" in problem.body()
+
+
+def test_what_a_client_sent_as_no_text_is_answered_all_the_same():
+    error = MalformedRequest(field="Range", value="bytes=\udcff", expected="bytes=FIRST-LAST")
+    document = json.loads(problem_of(error).body())
+    assert document["value"] == "bytes=\\udcff"
+    assert "\\udcff" in document["detail"]
 
 
 def test_bytes_sets_mappings_and_objects_become_json():
