@@ -73,6 +73,15 @@ class _StandardError(logging.StreamHandler[TextIO]):
 
 
 def _renderers(as_json: bool, target: TextIO) -> list[Processor]:
+    # Tracebacks without local variables: those are payloads, and keys.
     if as_json:
-        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=target.isatty())]
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        return [
+            structlog.processors.ExceptionRenderer(frames),
+            structlog.processors.JSONRenderer(),
+        ]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    ]

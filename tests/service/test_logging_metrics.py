@@ -60,6 +60,20 @@ def test_the_form_can_be_chosen_and_the_last_call_stands():
     assert line["exception"][0]["exc_type"] == "ValueError"
 
 
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_a_traceback_tells_no_local_variable(json_lines):
+    stream = Terminal()
+    configure_logging("info", json=json_lines, stream=stream)
+    # Made at run time, so that no line of this source that a traceback quotes contains it.
+    secret = "".join(reversed("terces a"))
+    try:
+        raise ValueError("why")
+    except ValueError:
+        logger("node").exception("broken")
+    assert "ValueError" in stream.getvalue()
+    assert secret not in stream.getvalue()
+
+
 def test_two_services_in_one_process_count_apart():
     first, second = Metrics(), Metrics()
     count = first.counter("blobs", "Blobs stored.", ["outcome"])
