@@ -32,6 +32,11 @@ def announced_bytes(request: web.Request, limit_bytes: int) -> int | None:
         raise MalformedRequest(
             field="Content-Encoding", value=coding[:100], expected="identity: payloads are bytes"
         )
+    transfer = request.headers.get(hdrs.TRANSFER_ENCODING, "chunked")
+    if transfer.lower() != "chunked":  # the parser undoes only that one
+        raise MalformedRequest(
+            field="Transfer-Encoding", value=transfer[:100], expected="chunked and nothing else"
+        )
     length = request.content_length
     if length is None:
         if not request.body_exists:

@@ -57,6 +57,11 @@ POSTS = {
         400,
         "malformed_request",
     ),
+    "compressed on its way": (
+        b"Transfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        400,
+        "malformed_request",
+    ),
     "compressed": (
         b"Content-Length: 5\r\nContent-Encoding: gzip\r\n\r\nabcde",
         400,
@@ -135,6 +140,16 @@ GETS = {
 async def test_a_bad_get_is_refused(running: Running, path: str) -> None:
     answer = await running.raw(b"GET " + path.encode() + b" HTTP/1.1\r\n" + HOST + b"\r\n")
     assert (answer.status, answer.problem["code"]) == GETS[path]
+    assert problem_in(answer.body)
+
+
+@pytest.mark.parametrize("field", [b"Last-Event-ID", b"Holdfast-Label", b"Content-Encoding"])
+async def test_a_field_that_is_no_text_is_refused(running: Running, field: bytes) -> None:
+    line = b"GET /v1/events" if field == b"Last-Event-ID" else b"POST /v1/blobs"
+    answer = await running.raw(
+        line + b" HTTP/1.1\r\n" + HOST + b"Content-Length: 1\r\n" + field + b": \xff\r\n\r\na"
+    )
+    assert (answer.status, answer.problem["code"]) == (400, "malformed_request")
     assert problem_in(answer.body)
 
 
