@@ -6,7 +6,7 @@
     │   ├── OutOfRange              a number of a keyset
     │   ├── ThinCoverage            arcs so short that honest signers may not hold the blob
     │   ├── ShortRetention          blobs would be deleted before they can no longer be disputed
-    │   ├── RepeatedKey             two members of one key
+    │   ├── RepeatedMember          two members of one key, name or address
     │   ├── BadPossession           a public key whose owner has not shown to have the secret
     │   ├── OtherKeyset             made under another keyset, or for another network
     │   ├── BadAttestation          one member's signature is wrong: that member's fault
@@ -84,13 +84,14 @@ class ShortRetention(BadData):
 
 
 @dataclass(eq=False, kw_only=True)
-class RepeatedKey(BadData):
-    """Every member has a key of its own."""
+class RepeatedMember(BadData):
+    """Every member has a key, a name and an address of its own."""
 
-    code = "repeated_key"
-    template = "keyset: members {first} and {second} have the same public key {value}"
+    code = "repeated_member"
+    template = "members {first} and {second} have the same {field}: {value}"
     first: int
     second: int
+    field: str
     value: str
 
 
@@ -100,7 +101,8 @@ class BadPossession(BadData):
 
     code = "bad_possession"
     template = "the proof of possession of member {member} does not hold for its key {value}"
-    member: int
+    member: str
+    """Its place in the keyset, or its name."""
     value: str
 
 

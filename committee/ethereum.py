@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 _limit = sys.getrecursionlimit()
 try:
-    from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
     from eth_keyfile.exceptions import EthKeyfileValueError
+    from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 finally:
     sys.setrecursionlimit(_limit)
 

@@ -10,6 +10,7 @@ cannot tell: only a `VerifiedKeyset`, which has seen the proofs of possession, v
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -20,7 +21,7 @@ from committee.errors import (
     BadPoint,
     BadPossession,
     OutOfRange,
-    RepeatedKey,
+    RepeatedMember,
     ShortRetention,
     ThinCoverage,
 )
@@ -50,7 +51,7 @@ _LONGEST_DURATION_S: Final = 2 ** (8 * DURATION_BYTES) - 1
 class Keyset:
     """Keys and rules that fit together, possession of the keys unproven.
 
-    Raises OutOfRange, ThinCoverage, ShortRetention, RepeatedKey.
+    Raises OutOfRange, ThinCoverage, ShortRetention, RepeatedMember.
     """
 
     network_id: NetworkId
@@ -88,11 +89,7 @@ class Keyset:
                 challenge_period_s=self.challenge_period_s,
                 needed_s=needed_s,
             )
-        first_with: dict[PublicKey, int] = {}
-        for member, key in enumerate(self.public_keys):
-            first = first_with.setdefault(key, member)
-            if first != member:
-                raise RepeatedKey(first=first, second=member, value=key.hex0x)
+        require_distinct("public key", [key.hex0x for key in self.public_keys])
 
     @classmethod
     def parse(cls, data: bytes) -> Keyset:
@@ -195,7 +192,7 @@ class VerifiedKeyset(Keyset):
         pairs = zip(self.public_keys, self.proofs_of_possession, strict=True)
         for member, (key, proof) in enumerate(pairs):
             if not is_possession(key, proof):
-                raise BadPossession(member=member, value=key.hex0x)
+                raise BadPossession(member=str(member), value=key.hex0x)
 
 
 def verify_keyset(keyset: Keyset, proofs: tuple[PossessionProof, ...]) -> VerifiedKeyset:
@@ -211,6 +208,15 @@ def verify_keyset(keyset: Keyset, proofs: tuple[PossessionProof, ...]) -> Verifi
         public_keys=keyset.public_keys,
         proofs_of_possession=proofs,
     )
+
+
+def require_distinct(field: str, values: Sequence[str]) -> None:
+    """Refuse two members with the same value of a field. Raises RepeatedMember."""
+    first_with: dict[str, int] = {}
+    for member, value in enumerate(values):
+        first = first_with.setdefault(value, member)
+        if first != member:
+            raise RepeatedMember(first=first, second=member, field=field, value=value)
 
 
 def _require(name: str, value: int, lowest: int, highest: int) -> None:

@@ -1,0 +1,1 @@
+"""The commands `holdfast committee` and `holdfast certificate`. None needs a network."""
