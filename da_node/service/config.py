@@ -193,7 +193,7 @@ def _unknown(name: str, fields: Mapping[str, Field]) -> str:
 def _value(field: Field, value: Any) -> Any:
     """The value in the field's type and within its bounds. Raises ValueError."""
     if field.kind is Path:
-        return Path(_text(value)).expanduser()
+        return _path(_text(value))
     if field.kind is bool:
         return _truth(value)
     if field.kind is str:
@@ -212,7 +212,16 @@ def _value(field: Field, value: Any) -> Any:
 def _text(value: Any) -> str:
     if not isinstance(value, str | Path) or not str(value):
         raise ValueError(f"{value!r} is not a non-empty text")
+    if "\0" in str(value):  # in a path or a host name the system would end the text there
+        raise ValueError(f"{value!r} contains a nought byte")
     return str(value)
+
+
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~ of a user whom this machine does not know
+        raise ValueError(f"{text!r} names no home directory") from None
 
 
 _TRUTHS: Final = {"true": True, "yes": True, "on": True, "1": True} | {
@@ -246,9 +255,13 @@ def _number(field: Field, value: Any) -> int | float:
             raise ValueError(str(error) if field.unit else f"{value!r} is not a number") from None
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise ValueError(f"{value!r} is not a number")
-    if field.kind is int and not float(value).is_integer():
+    # An int is not made a float: TOML's have no bound, floats do.
+    if field.kind is int and isinstance(value, float) and not value.is_integer():
         raise ValueError(f"{value!r} is not a whole number")
-    return int(value) if field.kind is int else float(value)
+    try:
+        return int(value) if field.kind is int else float(value)
+    except OverflowError:
+        raise ValueError(f"{value!r} is too large") from None
 
 
 # ---------------------------------------------------------------- schema and words

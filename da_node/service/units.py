@@ -50,7 +50,9 @@ def _quantity(text: str, units: dict[str, int] | dict[str, float], expected: str
     if match is None or factor is None:
         raise ValueError(f"{text!r} is not {expected}")
     number = match[1].replace("_", "")
-    value = int(number) * factor if number.isdecimal() else float(number) * factor
-    if not math.isfinite(value):
+    # Sizes stay exact and have no bound; a duration is a float anyway.
+    exact = number.isdecimal() and isinstance(factor, int)
+    value = int(number) * factor if exact else float(number) * factor
+    if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{text!r} is not {expected}")
     return value
