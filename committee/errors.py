@@ -15,12 +15,19 @@
     │   ├── BadAggregate            the signers named did not sign this
     │   ├── ExpiresTooSoon          valid, but the blob goes before a dispute must be over
     │   ├── NotInForce              valid, but under a keyset that is not in force yet
-    │   └── BadDocument             a file of a key, a member or a keyset that is none
+    │   ├── BadDocument             a file of a key, a member or a keyset that is none
+    │   ├── WrongArc                columns that are not the member's arc, whole and in order
+    │   ├── ExpiryOutOfRange        an expiry that a member does not attest
+    │   └── DigestMismatch          a body that is not the one its request announces
+    ├── BadSigner               401  no signature at all, or bytes that are none
+    ├── StaleRequest            401  signed too long ago, or in the future
+    ├── UnknownDisperser        403  signed by somebody whom the member does not serve
+    ├── ReplayedRequest         403  this very request was made before
     ├── NoSuchCommittee         400  no threshold exists for so many faults
     ├── WrongPassword           400  (command line only)
     └── WeakPassword            400  (command line only)
 
-None is our fault, and none goes away by trying again.
+None is our fault, and none goes away by trying again with the same bytes.
 """
 
 from __future__ import annotations
@@ -193,6 +200,84 @@ class BadDocument(BadData):
     template = "{source}: {reason}"
     source: str
     reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class WrongArc(BadData):
+    """A member takes its whole arc, in order, and nothing else."""
+
+    code = "wrong_arc"
+    template = "columns {value} are not this member's arc, {expected}, in its order"
+    value: str
+    expected: str
+
+
+@dataclass(eq=False, kw_only=True)
+class ExpiryOutOfRange(BadData):
+    """A member attests whole hours about one retention from now."""
+
+    code = "expiry_out_of_range"
+    template = "expiry {value} is not a whole hour from {lowest} to {highest} (unix seconds)"
+    advice = "check that the clocks of disperser and member agree"
+    value: int
+    lowest: int
+    highest: int
+
+
+@dataclass(eq=False, kw_only=True)
+class DigestMismatch(BadData):
+    """A body has the SHA-256 that its request announced and its disperser signed."""
+
+    code = "digest_mismatch"
+    template = "the body's SHA-256 is {value}, not {expected}"
+    value: str
+    expected: str
+
+
+@dataclass(eq=False, kw_only=True)
+class BadSigner(Rejected):
+    """A request to a member carries the signature of a disperser."""
+
+    status = 401
+    code = "bad_signature"
+    template = "signature {value} {reason}"
+    value: str
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class StaleRequest(Rejected):
+    """A signed request is worth something for a few minutes only."""
+
+    status = 401
+    code = "stale_request"
+    template = "signed at {value}, now it is {now}: more than {bound_s} s apart"
+    advice = "check that the clocks of disperser and member agree"
+    value: int
+    now: int
+    bound_s: int
+
+
+@dataclass(eq=False, kw_only=True)
+class UnknownDisperser(Rejected):
+    """A member serves the dispersers that it lists."""
+
+    status = 403
+    code = "unknown_disperser"
+    template = "{value} is not a disperser of this member's, or did not sign this"
+    advice = "ask the member's operator to list the disperser"
+    value: str
+
+
+@dataclass(eq=False, kw_only=True)
+class ReplayedRequest(Rejected):
+    """A signed request is made once; whoever repeats it signs another time."""
+
+    status = 403
+    code = "replayed_request"
+    template = "this request of {value}, signed at {time}, was made before"
+    value: str
+    time: int
 
 
 @dataclass(eq=False, kw_only=True)

