@@ -6,13 +6,13 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from da_node.api import parameters, ranges
-from da_node.api.answers import OCTETS, json_answer, send
-from da_node.api.uploads import announced_bytes, read_body
 from da_node.coding import DATA_COLUMNS, BlobId
 from da_node.errors import NoKeyset, NotFound
 from da_node.node.node import Node
 from da_node.retention import expires_at_for
+from da_node.service.http import parameters, ranges
+from da_node.service.http.answers import OCTETS, json_answer, send
+from da_node.service.http.uploads import announced_bytes, read_body
 from da_node.store import Record
 
 LABEL_FIELD: Final = "Holdfast-Label"

@@ -9,13 +9,13 @@ from typing import Any, Final
 import msgspec
 from aiohttp import hdrs, web
 
-from da_node.api import parameters
-from da_node.api.answers import NOT_CACHED, json_answer
-from da_node.api.routes import EVENTS
 from da_node.node.bounds import HEARTBEAT_S
-from da_node.node.deadlines import Watch
 from da_node.node.node import Node
 from da_node.service import Lagged, Subscription, encode_comment, encode_event
+from da_node.service.http import parameters
+from da_node.service.http.answers import NOT_CACHED, json_answer
+from da_node.service.http.deadlines import Watch
+from da_node.service.http.routes import EVENTS
 from da_node.store import FeedEntry
 
 LAST_EVENT_ID: Final = "Last-Event-ID"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from da_node.api.answers import NOT_CACHED, json_answer
 from da_node.errors import NotFound, StoreFault
 from da_node.node.node import Node
 from da_node.service import METRICS_CONTENT_TYPE
+from da_node.service.http.answers import NOT_CACHED, json_answer
 
 
 async def get_node(node: Node, request: web.Request) -> web.Response:

@@ -7,13 +7,13 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from da_node.api import parameters
-from da_node.api.answers import OCTETS, send
 from da_node.api.blobs import lasting, record_of
 from da_node.coding import COLUMNS, POINTS, column_bytes, point_bytes
 from da_node.errors import NotEnough
 from da_node.node.node import Node
 from da_node.node.reading import Found
+from da_node.service.http import parameters
+from da_node.service.http.answers import OCTETS, send
 from da_node.store import Record
 
 MOST_COLUMNS: Final = COLUMNS

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
 from da_node.api.application import make_application
-from da_node.api.connection import Connections, NodeSite
-from da_node.errors import BadConfiguration, StoreFault
+from da_node.errors import StoreFault
 from da_node.node.bounds import CONNECTIONS
-from da_node.node.deadlines import Timers
 from da_node.node.identity import node_id
 from da_node.node.metrics import NodeMetrics
 from da_node.node.node import KzgService, Node
 from da_node.service import NodeSettings, logger
+from da_node.service.http.connection import Connections, Site
+from da_node.service.http.deadlines import Timers
+from da_node.service.http.tls import tls_context
 from da_node.store import Store
 
 STORE_DIRECTORY: Final = "store"
@@ -65,7 +64,7 @@ async def running_node(
     Owns `kzg`. `application` may add routes to the node's own; `timers` keeps the deadlines
     (by default the event loop). Raises BadConfiguration, OSError, and what opening a store does.
     """
-    tls = _tls_context(settings.tls_cert, settings.tls_key)
+    tls = tls_context(settings.tls_cert, settings.tls_key)
     metrics = NodeMetrics()
     store = await asyncio.to_thread(open_store, settings, clock=clock, metrics=metrics)
     timers = timers or asyncio.get_running_loop()
@@ -85,7 +84,7 @@ async def running_node(
     metrics.connections.set_function(lambda: connections.count)
     try:
         await runner.setup()
-        site = NodeSite(
+        site = Site(
             runner,
             host=settings.host,
             port=settings.port,
@@ -109,17 +108,3 @@ async def run_node(settings: NodeSettings, *, kzg: KzgService, stop: asyncio.Eve
         await stop.wait()
         _log.info("stopping", grace_s=settings.shutdown_grace_s)
     _log.info("stopped")
-
-
-def _tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    if certificate is None or key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise BadConfiguration(
-            source="settings", name="tls_cert", reason=f"{certificate}, {key}: {error}"
-        ) from error
-    return context

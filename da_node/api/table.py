@@ -9,8 +9,10 @@ from typing import Final
 from aiohttp import web
 
 from da_node.api import blobs, feed, operating, pieces
-from da_node.api.parameters import CURSOR_BOUND, FEED_DEFAULT, FEED_LIMIT, LABEL_BYTES
-from da_node.api.routes import (
+from da_node.node.node import Node
+from da_node.service import METRICS_CONTENT_TYPE
+from da_node.service.http.parameters import CURSOR_BOUND, FEED_DEFAULT, FEED_LIMIT, LABEL_BYTES
+from da_node.service.http.routes import (
     BLOB_ID,
     EVENTS,
     JSON,
@@ -21,8 +23,6 @@ from da_node.api.routes import (
     Parameter,
     Route,
 )
-from da_node.node.node import Node
-from da_node.service import METRICS_CONTENT_TYPE
 
 _LABEL: Final = Parameter(
     name="label",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from da_node.coding import BlobId
-from da_node.service import Metrics, logger
+from da_node.service import Metrics, RequestMetrics, logger
 from da_node.store import Observer
 
 _log = logger(__name__)
@@ -17,12 +17,7 @@ class NodeMetrics(Observer):
 
     def __init__(self) -> None:
         self.registry = registry = Metrics()
-        self.requests = registry.counter(
-            "requests", "Requests answered.", ["method", "route", "status"]
-        )
-        self.request_seconds = registry.histogram(
-            "request_seconds", "From a request's header to the end of its handler.", ["route"]
-        )
+        self.front = RequestMetrics(registry)
         self.payloads = registry.counter(
             "payloads", "Payloads taken in, by outcome: stored or repeat.", ["outcome"]
         )

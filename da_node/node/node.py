@@ -13,21 +13,21 @@ import da_node
 from da_node.coding import COLUMNS, Kzg, encode, recover
 from da_node.errors import NotReady
 from da_node.node import bounds
-from da_node.node.admission import Admission
 from da_node.node.clock_watch import ClockWatch
-from da_node.node.deadlines import Timers
 from da_node.node.intake import Intake
 from da_node.node.lag import watch_lag
 from da_node.node.metrics import NodeMetrics
-from da_node.node.pacing import Pace
 from da_node.node.pruning import Pruning
-from da_node.node.rate_limit import TokenBuckets
 from da_node.node.reading import Reading
 from da_node.node.recovering import Recovering
 from da_node.node.scrubbing import Scrubbing
 from da_node.node.workers import Workers
 from da_node.retention import HOUR_S, RETENTION_S
 from da_node.service import Broadcast, Health, NodeSettings, logger
+from da_node.service.http.admission import Admission
+from da_node.service.http.deadlines import Timers
+from da_node.service.http.pacing import Pace
+from da_node.service.http.rate_limit import TokenBuckets
 from da_node.store import Store
 
 _log = logger(__name__)

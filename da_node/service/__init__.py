@@ -21,7 +21,7 @@ from da_node.service.events import Broadcast, Closed, Lagged, Subscription
 from da_node.service.flags import settings_flags
 from da_node.service.health import Health, Report
 from da_node.service.logging import configure_logging, logger
-from da_node.service.metrics import METRICS_CONTENT_TYPE, Metrics
+from da_node.service.metrics import METRICS_CONTENT_TYPE, Metrics, RequestMetrics
 from da_node.service.node_settings import NodeSettings
 from da_node.service.output import Output, Progress, printable, table, with_output
 from da_node.service.problems import (
@@ -61,6 +61,7 @@ __all__ = [
     "Progress",
     "Rejected",
     "Report",
+    "RequestMetrics",
     "ServerEvent",
     "Settings",
     "StreamTooLong",

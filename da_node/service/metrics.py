@@ -61,3 +61,15 @@ class Metrics:
     def render(self) -> bytes:
         """The text that /metrics answers, of type METRICS_CONTENT_TYPE."""
         return generate_latest(self._registry)
+
+
+class RequestMetrics:
+    """What every service counts of the requests it answers."""
+
+    def __init__(self, registry: Metrics) -> None:
+        self.requests = registry.counter(
+            "requests", "Requests answered.", ["method", "route", "status"]
+        )
+        self.request_seconds = registry.histogram(
+            "request_seconds", "From a request's header to the end of its handler.", ["route"]
+        )

@@ -10,9 +10,10 @@ import pytest
 from conftest import Running, StartNode
 from node_under_test import eventually
 
-from da_node.api import connection as connection_module
-from da_node.api import serving, uploads
-from da_node.node.deadlines import Watch
+from da_node.api import serving
+from da_node.service.http import connection as connection_module
+from da_node.service.http import uploads
+from da_node.service.http.deadlines import Watch
 
 Received = Callable[[int], Awaitable[None]]
 

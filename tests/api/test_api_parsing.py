@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from da_node.api import parameters
-from da_node.api.clients import client_of
-from da_node.api.ranges import entity_tag, is_known, parse_range, range_applies
 from da_node.errors import (
     IndexOutOfRange,
     MalformedRequest,
     RangeNotSatisfiable,
     RepeatedIndex,
 )
+from da_node.service.http import parameters
+from da_node.service.http.clients import client_of
+from da_node.service.http.ranges import entity_tag, is_known, parse_range, range_applies
 
 # ---------------------------------------------------------------- ranges
 

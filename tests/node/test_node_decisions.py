@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from da_node.errors import NotReady, TooManyRequests
-from da_node.node.admission import Admission
 from da_node.node.bounds import CLOCK_JUMP_S
 from da_node.node.clock_watch import ClockWatch
-from da_node.node.pacing import Pace
-from da_node.node.rate_limit import TokenBuckets
+from da_node.service.http.admission import Admission
+from da_node.service.http.pacing import Pace
+from da_node.service.http.rate_limit import TokenBuckets
 
 # ---------------------------------------------------------------- admission
 

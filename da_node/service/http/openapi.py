@@ -7,14 +7,16 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import da_node
-from da_node.api.routes import JSON, Route
-from da_node.service import PROBLEM_CONTENT_TYPE, error_table
+from da_node.service.http.routes import JSON, Route
+from da_node.service.problems import PROBLEM_CONTENT_TYPE, error_table
 
 ANY_PROBLEMS: Final = (400, 408, 500, 503)
 """What every route may answer: the connection's own refusals, deadlines and our faults."""
 
 
-def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
+def openapi_document(
+    routes: Iterable[Route], *, title: str, description: str
+) -> dict[str, Any]:
     """The document that describes exactly these routes."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -22,9 +24,9 @@ def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Holdfast node",
+            "title": title,
             "version": da_node.__version__,
-            "description": "One node of the data-availability layer: payloads in, kept, read back.",
+            "description": description,
         },
         "paths": paths,
         "components": {"schemas": {"Problem": _problem_schema()}},

@@ -10,9 +10,9 @@ import msgspec
 from aiohttp import hdrs, web
 
 from da_node.errors import HoldfastError, MethodNotAllowed, RangeNotSatisfiable
-from da_node.node.deadlines import Timers, Watch
-from da_node.node.pacing import Pace
-from da_node.service import problem_of
+from da_node.service.http.deadlines import Timers, Watch
+from da_node.service.http.pacing import Pace
+from da_node.service.problems import problem_of
 
 OCTETS: Final = "application/octet-stream"
 SLICE_BYTES: Final = 256 << 10

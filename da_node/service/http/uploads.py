@@ -16,8 +16,8 @@ from da_node.errors import (
     PayloadTooLarge,
     RequestTimeout,
 )
-from da_node.node.deadlines import Timers, Watch
-from da_node.node.pacing import Pace
+from da_node.service.http.deadlines import Timers, Watch
+from da_node.service.http.pacing import Pace
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 

@@ -2,7 +2,7 @@
 
 aiohttp has no deadline for a request's header and answers what its parser refuses in plain text.
 `Connection` adds both, bounds how many there are, and keeps answering a client that has closed
-its sending side. `NodeSite` listens with such connections.
+its sending side. `Site` listens with such connections.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Final, cast
 
 from aiohttp import web
 
-from da_node.api.answers import problem_answer, raw_problem
 from da_node.errors import IncompleteBody, MalformedRequest, RequestTimeout, TooManyRequests
-from da_node.node.deadlines import Timer, Timers
-from da_node.service import logger
+from da_node.service.http.answers import problem_answer, raw_problem
+from da_node.service.http.deadlines import Timer, Timers
+from da_node.service.logging import logger
 
 LINE_BYTES: Final = 8190
 """Longest request line; 256 point indices of four digits with their commas take 1280."""
@@ -193,7 +193,7 @@ class Connection(web.RequestHandler):
             self._header_timer = None
 
 
-class NodeSite(web.BaseSite):
+class Site(web.BaseSite):
     """Listens on one address with `Connection`s."""
 
     def __init__(

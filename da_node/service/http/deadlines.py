@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Protocol
 
-from da_node.node.pacing import Pace
+from da_node.service.http.pacing import Pace
 
 
 class Timer(Protocol):

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from da_node.api.answers import OCTETS
+from da_node.service.http.answers import OCTETS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
