@@ -323,7 +323,7 @@ class BeyondParity(BadData):
     """A codeword of an archive holds more damage than its 32 parity bytes restore."""
 
     code = "beyond_parity"
-    template = "{damaged} of the {rows} sectors of a stripe are damaged, beyond what parity restores"
+    template = "{damaged} of the {rows} sectors of a stripe are damaged, more than parity restores"
     damaged: int
     rows: int
 

@@ -83,9 +83,7 @@ def _openapi_route(others: Sequence[Route], front: Front) -> Route:
         summary="This document.",
         answers={200: JSON},
     )
-    document = openapi_document(
-        [*others, route], title=front.title, description=front.description
-    )
+    document = openapi_document([*others, route], title=front.title, description=front.description)
     return route
 
 

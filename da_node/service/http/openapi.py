@@ -14,9 +14,7 @@ ANY_PROBLEMS: Final = (400, 408, 500, 503)
 """What every route may answer: the connection's own refusals, deadlines and our faults."""
 
 
-def openapi_document(
-    routes: Iterable[Route], *, title: str, description: str
-) -> dict[str, Any]:
+def openapi_document(routes: Iterable[Route], *, title: str, description: str) -> dict[str, Any]:
     """The document that describes exactly these routes."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
