@@ -4,13 +4,16 @@
     b ‖ bucket u32 ‖ 1 ‖ blob id                      intent     a write that has begun
     b ‖ bucket u32 ‖ 2 ‖ blob id                      record     the blob is stored
     b ‖ bucket u32 ‖ 3 ‖ blob id ‖ column u8 ‖ part u8  piece    part 0 beside, 1… leaves
+    b ‖ bucket u32 ‖ 4 ‖ blob id ‖ pledge 32            pledge     a promise until then
+    b ‖ bucket u32 ‖ 5 ‖ blob id                      certificate  of custody until then
     f ‖ cursor u64                                    feed entry
     i ‖ period u16 ‖ blob id                          expiry     outlives the blob by a year
     m ‖ name                                          format, low-water mark, last cursor, probe
 
 Everything of a bucket lies under one prefix, so that one range delete prunes it whatever it
 holds, records of unfinished writes included; likewise the expiries of a period. Inside a bucket
-the small values come first, so that counting and listing blobs never touches bulk.
+what is counted and listed comes before the bulk. Pledges and certificates lie in the bucket of
+their own expiry, which is that of the blob's record or an earlier one.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ _EXPIRY: Final = b"i"
 _META: Final = b"m"
 
 _SUMMARY, _INTENT, _RECORD, _PIECE = b"\x00", b"\x01", b"\x02", b"\x03"
+_PLEDGE, _CERTIFICATE = b"\x04", b"\x05"
 
 SIDE_PART: Final = 0
 """The part beside a column's leaves; groups of leaves are parts 1, 2, …"""
@@ -105,6 +109,22 @@ def pieces_of_blob(bucket: Bucket, blob_id: BlobId) -> KeyRange:
 
 def pieces_of_column(bucket: Bucket, blob_id: BlobId, column: int) -> KeyRange:
     return _under(_bucket(bucket) + _PIECE + blob_id + bytes((column,)))
+
+
+def pledge_key(bucket: Bucket, blob_id: BlobId, pledge: bytes) -> bytes:
+    return _bucket(bucket) + _PLEDGE + blob_id + pledge
+
+
+def pledges_of_blob(bucket: Bucket, blob_id: BlobId) -> KeyRange:
+    return _under(_bucket(bucket) + _PLEDGE + blob_id)
+
+
+def pledge_of_key(key: bytes) -> bytes:
+    return key[38:]
+
+
+def certificate_key(bucket: Bucket, blob_id: BlobId) -> bytes:
+    return _bucket(bucket) + _CERTIFICATE + blob_id
 
 
 def feed_key(cursor: int) -> bytes:

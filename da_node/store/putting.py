@@ -28,7 +28,7 @@ from da_node.store.records import Record, feed_value, number_value, record_value
 from da_node.store.writer import Log
 
 RECORD_BYTES: Final = 1024
-"""Record, feed entry and expiry of one blob with their keys, rounded up."""
+"""Record, feed entry, expiry and a few pledges of one blob with their keys, rounded up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,7 @@ class Putting:
         columns: Sequence[VerifiedColumn],
         expires_at: int,
         label: str,
+        pledge: bytes | None,
     ) -> Stored:
         """Store a blob; see `Store.put_blob`."""
         bucket = bucket_of(expires_at)
@@ -72,11 +73,14 @@ class Putting:
                 "which everything is deleted; is the clock right?"
             )
         existing = self._existing(header.blob_id)
+        pledging: list[Step] = []
+        if pledge is not None:
+            pledging.append(Put(layout.pledge_key(bucket, header.blob_id, pledge), b""))
         if existing is None or existing.bucket < bucket:
-            record = self._put_under(log, header, columns, bucket, label, existing)
+            record = self._put_under(log, header, columns, bucket, label, existing, pledging)
         else:
             absent = [column for column in columns if not existing.holds(column.index)]
-            record = self._add(log, existing, absent)
+            record = self._add(log, existing, absent, pledging)
         return Stored(
             created=existing is None or not is_served(existing.expires_at, self._clock()),
             expires_at=record.expires_at,
@@ -85,7 +89,25 @@ class Putting:
 
     def restore(self, log: Log, blob_id: BlobId, columns: Sequence[VerifiedColumn]) -> None:
         """Write columns of a stored blob again, whether held or not."""
-        self._add(log, self._reader.stored(blob_id), columns)
+        self._add(log, self._reader.stored(blob_id), columns, [])
+
+    def put_certificate(
+        self,
+        log: Log,
+        blob_id: BlobId,
+        bucket: Bucket,
+        certificate: bytes,
+        stays: Callable[[bytes], bool],
+    ) -> bool:
+        """Keep a certificate; see `Store.put_certificate`."""
+        self._reader.stored(blob_id)
+        existing = self._reader.certificate(bucket, blob_id)
+        if existing is not None and stays(existing):
+            return False
+        log.commit([Put(layout.certificate_key(bucket, blob_id), certificate)])
+        # So that the bucket is searched, as it is after a restart, though it has no blob yet.
+        self._ledger.set_summary(bucket, self._ledger.summary(bucket))
+        return True
 
     def _existing(self, blob_id: BlobId) -> Record | None:
         try:
@@ -101,6 +123,7 @@ class Putting:
         bucket: Bucket,
         label: str,
         existing: Record | None,
+        pledging: Sequence[Step],
     ) -> Record:
         """Store in a bucket where the blob is not yet, and take along what it has elsewhere."""
         given = _bits(columns)
@@ -120,7 +143,7 @@ class Putting:
             held=held,
             reserved_bytes=RECORD_BYTES + column_bytes * held.bit_count(),
         )
-        self._commit(log, record, existing)
+        self._commit(log, record, existing, pledging)
         return record
 
     def _readable(self, record: Record, wanted: int) -> Iterator[VerifiedColumn]:
@@ -130,13 +153,19 @@ class Putting:
             if column is not None:
                 yield column
 
-    def _add(self, log: Log, record: Record, columns: Sequence[VerifiedColumn]) -> Record:
+    def _add(
+        self,
+        log: Log,
+        record: Record,
+        columns: Sequence[VerifiedColumn],
+        pledging: Sequence[Step],
+    ) -> Record:
         """Write columns beside those that the blob has, or over them with the same bytes."""
         held = record.held | _bits(columns)
         if held == record.held:
             # Only repairs: a crash within leaves a column as damaged as it was, or mended.
             _write_pieces(log, record.bucket, columns)
-            log.commit(())
+            log.commit(pledging)
             return record
         added = (held & ~record.held).bit_count() * stored_bytes(record.header.row_count)
         self._budget.require(added)
@@ -149,12 +178,15 @@ class Putting:
                 Put(layout.record_key(record.bucket, record.blob_id), record_value(grown)),
                 Put(layout.summary_key(record.bucket), summary_value(summary)),
                 Delete(layout.intent_key(record.bucket, record.blob_id)),
+                *pledging,
             ]
         )
         self._ledger.set_summary(record.bucket, summary)
         return grown
 
-    def _commit(self, log: Log, record: Record, existing: Record | None) -> None:
+    def _commit(
+        self, log: Log, record: Record, existing: Record | None, pledging: Sequence[Step]
+    ) -> None:
         """The last, atomic write of a blob that is new in its bucket."""
         bucket, blob_id = record.bucket, record.blob_id
         period = period_of(record.expires_at)
@@ -166,6 +198,7 @@ class Putting:
             Put(layout.CURSOR_KEY, number_value(record.cursor)),
             Put(layout.summary_key(bucket), summary_value(summary)),
             Delete(layout.intent_key(bucket, blob_id)),
+            *pledging,
         ]
         if existing is not None:
             left = self._ledger.summary(existing.bucket).plus(-1, -existing.reserved_bytes)

@@ -11,10 +11,11 @@ from typing import TypeVar
 from da_node.coding import POINTS_PER_COLUMN, BlobId, VerifiedColumn, VerifiedPoint
 from da_node.coding.fairness import give_way
 from da_node.errors import Pruned, StoreFault, UnknownBlob
-from da_node.retention import expiry_of
+from da_node.retention import Bucket, expiry_of, is_served
+from da_node.store import layout
 from da_node.store.door import Damaged, Database
-from da_node.store.layout import SIDE_PART, piece_key
-from da_node.store.ledger import Ledger, expiries, record_in
+from da_node.store.layout import SIDE_PART, KeyRange, piece_key
+from da_node.store.ledger import PAGE, Ledger, expiries, record_in
 from da_node.store.observer import Observer
 from da_node.store.pieces import assemble_column, assemble_point, part_count, place_of_point
 from da_node.store.records import Record
@@ -89,6 +90,29 @@ class Reader:
             return assemble_point(place.header, point, side, group)
 
         return self._read(record, index, read)
+
+    def pledges(self, bucket: Bucket, blob_id: BlobId) -> list[bytes]:
+        """What was pledged for a blob until the expiry of a bucket."""
+        found: list[bytes] = []
+        keys = layout.pledges_of_blob(bucket, blob_id)
+        while page := self._database.scan(keys, PAGE):
+            found += [layout.pledge_of_key(key) for key, _ in page]
+            keys = KeyRange(page[-1][0] + b"\x00", keys.stop)
+        return found
+
+    def certificate(self, bucket: Bucket, blob_id: BlobId) -> bytes | None:
+        """The certificate of a blob until the expiry of a bucket."""
+        return self._database.get_many([layout.certificate_key(bucket, blob_id)])[0]
+
+    def latest_certificate(self, blob_id: BlobId, now: int) -> bytes | None:
+        """The blob's certificate with the latest expiry, of those that have not expired.
+
+        One look-up of at most as many keys as there are live buckets: 440, one for each hour.
+        """
+        buckets = [one for one in self._ledger.buckets if is_served(expiry_of(one), now)]
+        keys = [layout.certificate_key(one, blob_id) for one in sorted(buckets, reverse=True)]
+        found = self._database.get_many(keys) if keys else []
+        return next((value for value in found if value is not None), None)
 
     def locate(self, record: Record, index: int) -> Location | None:
         """Where a column's leaves begin on disk; None if it is not held, or not found."""

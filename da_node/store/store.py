@@ -28,6 +28,9 @@ from da_node.store.writer import Writer
 MAX_LABEL_BYTES: Final = 64
 """The protocol's bound on a label."""
 
+PLEDGE_BYTES: Final = 32
+"""A hash: under what the promise is given."""
+
 
 class Store:
     """One node's blobs. Synchronous; every method may be called from any thread.
@@ -96,18 +99,43 @@ class Store:
         *,
         expires_at: int,
         label: str = "",
+        pledge: bytes | None = None,
     ) -> Stored:
         """Store a blob's columns; returns when they and their record are synced.
 
         Idempotent: a repeat with the same or an earlier expiry only adds columns that were
         missing; one with a later expiry moves all of the blob to the later bucket.
+        `pledge` (32 bytes) is whatever the caller is about to promise for these columns until
+        `expires_at`. It is written together with the record, after the columns: a pledge on disk
+        implies them, and no promise may be given before this returns.
         StoreFull with nothing half stored; StoreFault, after which it may be stored or not.
         """
         self._check(header, columns, expires_at, label)
+        if pledge is not None and len(pledge) != PLEDGE_BYTES:
+            raise Bug(reason=f"a pledge of {len(pledge)} bytes")
         cost = RECORD_BYTES + stored_bytes(header.row_count) * len(columns)
         with self._disk_full_as_store_full(cost):
             return self._writer.submit(
-                lambda log: self._putting.put(log, header, columns, expires_at, label)
+                lambda log: self._putting.put(log, header, columns, expires_at, label, pledge)
+            )
+
+    def put_certificate(
+        self,
+        blob_id: BlobId,
+        certificate: bytes,
+        *,
+        expires_at: int,
+        stays: Callable[[bytes], bool],
+    ) -> bool:
+        """Keep a stored blob's certificate until `expires_at`, synced; whether it was taken.
+
+        There is one for each expiry: `stays` tells of the one that is there whether it is to be
+        kept instead. UnknownBlob, Pruned; StoreFull; StoreFault.
+        """
+        bucket = bucket_of(expires_at)
+        with self._disk_full_as_store_full(len(certificate)):
+            return self._writer.submit(
+                lambda log: self._putting.put_certificate(log, blob_id, bucket, certificate, stays)
             )
 
     def restore_columns(self, record: Record, columns: Sequence[VerifiedColumn]) -> None:
@@ -160,6 +188,14 @@ class Store:
     def read_point(self, record: Record, point: int) -> VerifiedPoint | None:
         """A point, verified, without reading the rest of its column; None as for a column."""
         return self._reader.point(record, point)
+
+    def pledges(self, blob_id: BlobId, expires_at: int) -> list[bytes]:
+        """What was pledged for a blob until `expires_at`, in order. StoreFault."""
+        return self._reader.pledges(bucket_of(expires_at), blob_id)
+
+    def certificate(self, blob_id: BlobId) -> bytes | None:
+        """The certificate with the latest expiry that has not passed. StoreFault."""
+        return self._reader.latest_certificate(blob_id, self._clock())
 
     def feed(self, after: int, limit: int, label: str | None = None) -> list[FeedEntry]:
         """At most `limit` blobs stored after the cursor `after`, in that order.

@@ -22,6 +22,8 @@ ids = st.binary(min_size=32, max_size=32).map(BlobId)
         (layout.intent_key(BUCKET, ID), f"62 01020304 01 {ID.hex()}"),
         (layout.record_key(BUCKET, ID), f"62 01020304 02 {ID.hex()}"),
         (layout.piece_key(BUCKET, ID, 127, 32), f"62 01020304 03 {ID.hex()} 7f 20"),
+        (layout.pledge_key(BUCKET, ID, ID), f"62 01020304 04 {ID.hex()} {ID.hex()}"),
+        (layout.certificate_key(BUCKET, ID), f"62 01020304 05 {ID.hex()}"),
         (layout.feed_key(258), "66 0000000000000102"),
         (layout.expiry_key(Period(513), ID), f"69 0201 {ID.hex()}"),
         (layout.FORMAT_KEY, b"mformat".hex()),
@@ -50,10 +52,12 @@ def test_one_range_holds_all_of_a_bucket_and_nothing_of_its_neighbours(
             layout.intent_key(Bucket(number), blob_id),
             layout.record_key(Bucket(number), blob_id),
             layout.piece_key(Bucket(number), blob_id, column, part),
+            layout.pledge_key(Bucket(number), blob_id, blob_id),
+            layout.certificate_key(Bucket(number), blob_id),
         ]
 
     assert all(start <= key < stop for key in keys_of(bucket))
-    assert keys_of(bucket) == sorted(keys_of(bucket)), "small values come before bulk"
+    assert keys_of(bucket) == sorted(keys_of(bucket)), "what is listed comes before bulk"
     assert not any(start <= key < stop for key in keys_of(bucket + 1))
     assert all(layout.bucket_of_key(key) == bucket for key in keys_of(bucket))
 
