@@ -23,18 +23,22 @@
     ├── StaleRequest            401  signed too long ago, or in the future
     ├── UnknownDisperser        403  signed by somebody whom the member does not serve
     ├── ReplayedRequest         403  this very request was made before
+    ├── BadToken                401  no token, or one that is not (any more) a tenant's
+    ├── QuotaExhausted          429  a tenant has used up its hour
     ├── NoSuchCommittee         400  no threshold exists for so many faults
     ├── WrongPassword           400  (command line only)
     └── WeakPassword            400  (command line only)
+    Unavailable
+    └── DispersalFailed         503  too few members signed in time
 
-None is our fault, and none goes away by trying again with the same bytes.
+None is our fault. What is rejected stays so with the same bytes; the rest may be tried again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from da_node.service import BadData, Rejected
+from da_node.service import BadData, Rejected, Unavailable
 
 
 @dataclass(eq=False, kw_only=True)
@@ -308,3 +312,47 @@ class WeakPassword(Rejected):
     template = "the password has {value} characters that count; it must have {bound} or more"
     value: int
     bound: int
+
+
+@dataclass(eq=False, kw_only=True)
+class BadToken(Rejected):
+    """A disperser that has tenants takes payloads from them only."""
+
+    status = 401
+    code = "bad_token"
+    template = "Authorization {reason}"
+    advice = "ask the disperser's operator for a token"
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class QuotaExhausted(Rejected):
+    """A tenant has so many requests and so many bytes an hour."""
+
+    status = 429
+    code = "quota_exhausted"
+    template = "tenant {tenant} has {left} {what} of {bound} left this hour, {value} are needed"
+    retry_after_s = 60
+    tenant: str
+    what: str
+    left: int
+    value: int
+    bound: int
+
+
+@dataclass(eq=False, kw_only=True)
+class DispersalFailed(Unavailable):
+    """Too few members signed in time; a batcher can post to L1 instead, or try again."""
+
+    code = "dispersal_failed"
+    template = "{signed} members signed for blob {blob_id}, {threshold} are needed ({failures})"
+    retry_after_s = 10
+    blob_id: str
+    signed: int
+    threshold: int
+    failures: dict[str, str]
+    """Why each member that did not sign did not, by its name."""
+
+    def __str__(self) -> str:
+        failures = "; ".join(f"{name}: {reason}" for name, reason in self.failures.items())
+        return self.template.format(**self.operands() | {"failures": failures})

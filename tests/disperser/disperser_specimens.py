@@ -1,0 +1,69 @@
+"""A committee, a blob and signatures to test the disperser with; none of the keys is secret."""
+
+from __future__ import annotations
+
+import functools
+import random
+from typing import Final
+
+from committee.arcs import shortest_arc
+from committee.attestation import Attestation, VerifiedAttestation, verify_attestation
+from committee.bls import SecretKey
+from committee.keyset import Keyset, VerifiedKeyset, verify_keyset
+from committee.secp256k1 import EthereumKey
+from committee.values import NetworkId
+from da_node.coding import BlobId, EncodedBlob, LocalKzg, encode
+
+NOW: Final = 1_800_000_123
+EXPIRES_AT: Final = -(-(NOW + 1_572_864) // 3600) * 3600
+DISPERSER: Final = EthereumKey(b"\x01" * 32)
+PAYLOAD: Final = random.Random(1).randbytes(300_000)
+OTHER_PAYLOAD: Final = random.Random(2).randbytes(300_000)
+
+
+@functools.cache
+def secret(seed: int) -> SecretKey:
+    """The key of a number."""
+    return SecretKey.generate(seed.to_bytes(32, "big"))
+
+
+@functools.cache
+def keyset(n: int = 4, faults: int = 1) -> VerifiedKeyset:
+    """The first n keys; all but the faulty must sign."""
+    plain = Keyset(
+        network_id=NetworkId(b"\x07" * 32),
+        not_before=NOW - 3600,
+        retention_s=1_572_864,
+        challenge_period_s=604_800,
+        threshold=n - faults,
+        faults=faults,
+        columns_per_member=shortest_arc(n, n - 2 * faults),
+        public_keys=tuple(secret(i).public_key for i in range(n)),
+    )
+    return verify_keyset(plain, tuple(secret(i).prove_possession() for i in range(n)))
+
+
+@functools.cache
+def kzg() -> LocalKzg:
+    return LocalKzg()
+
+
+@functools.cache
+def blob(payload: bytes = PAYLOAD) -> EncodedBlob:
+    """Encoded once for all tests."""
+    return encode(payload, kzg())
+
+
+def attestation(expires_at: int = EXPIRES_AT, of: EncodedBlob | None = None) -> Attestation:
+    """What members are to sign."""
+    return Attestation(
+        keyset_hash=keyset().hash, blob_id=(of or blob()).blob_id, expires_at=expires_at
+    )
+
+
+@functools.cache
+def attested(member: int, n: int = 4) -> VerifiedAttestation:
+    """A member's own signature over a blob that exists in name only."""
+    whole = keyset(n)
+    wanted = Attestation(keyset_hash=whole.hash, blob_id=BlobId(bytes(32)), expires_at=EXPIRES_AT)
+    return verify_attestation(whole, wanted, member, wanted.sign(secret(member)))
