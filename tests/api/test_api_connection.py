@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from conftest import Running, StartNode
-from node_under_test import eventually
+from node_under_test import RawConnection, eventually
 
 from da_node.api import serving
 from da_node.service.http import connection as connection_module
@@ -181,3 +181,40 @@ def test_a_header_of_256_points_fits_into_a_line() -> None:
     query = ",".join(str(8191 - index) for index in range(256))
     line = f"GET /v1/blobs/0x{'a' * 64}/points?point={query} HTTP/1.1"
     assert len(line) < connection_module.LINE_BYTES
+
+
+async def is_refused(url: str) -> bool:
+    try:
+        connection = await RawConnection.open(url)
+    except ConnectionError:
+        return True
+    await connection.close()
+    return False
+
+
+async def test_an_upload_that_has_begun_when_the_node_stops_is_still_taken(
+    start_node: StartNode, received: Received
+) -> None:
+    running = await start_node(shutdown_grace_s=20.0)
+    connection = await running.connect()
+    await connection.send(POST + b"Content-Length: 10\r\n\r\nabcd")
+    await received(4)
+    restarting = asyncio.create_task(start_node())
+    while not await is_refused(running.url):
+        pass
+    await connection.send(b"efghij")
+    assert (await connection.answer()).status == 201
+    again = await restarting
+    assert again.node.store.usage().blobs == 1
+
+
+async def test_an_upload_that_does_not_end_does_not_keep_a_node_from_stopping(
+    start_node: StartNode, received: Received
+) -> None:
+    running = await start_node(shutdown_grace_s=0.0)
+    connection = await running.connect()
+    await connection.send(POST + b"Content-Length: 10\r\n\r\nabcd")
+    await received(4)
+    async with asyncio.timeout(30):
+        again = await start_node()
+    assert again.node.store.usage().blobs == 0

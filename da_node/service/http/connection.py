@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from da_node.errors import IncompleteBody, MalformedRequest, RequestTimeout, TooManyRequests
 from da_node.service.http.answers import problem_answer, raw_problem
@@ -30,6 +31,8 @@ IDLE_S: Final = 75.0
 """How long a connection may stay open between requests."""
 LINGER_S: Final = 5.0
 """How long the rest of a refused body is read, so that the refusal reaches its sender."""
+SHORTEST_WAIT_S: Final = 0.01
+"""Wait for a cancelled handler once the time to shut down is over."""
 READ_BYTES: Final = 64 << 10
 """Read buffer; the transport is paused at twice that."""
 
@@ -83,6 +86,8 @@ class Connection(web.RequestHandler):
         self._phase = _Phase.IDLE
         self._request: web.BaseRequest | None = None
         self._half_closed = False
+        self._closes = False
+        self._ended: asyncio.Future[None] | None = None
         self._header_timer: Timer | None = None
 
     def begin(self, request: web.BaseRequest) -> None:
@@ -96,6 +101,10 @@ class Connection(web.RequestHandler):
     def end(self, request: web.BaseRequest, *, overdue: bool) -> None:
         """The handler is done; `overdue` if that is because the client was too slow."""
         self._request = None
+        if self._closes:
+            super().close()
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
         content = request.content
         if content.is_eof():
             self._phase = _Phase.IDLE
@@ -137,6 +146,28 @@ class Connection(web.RequestHandler):
         if self._request is not None:
             self._end_of_stream(self._request)
         return True
+
+    def close(self) -> None:
+        """Take no further request. What is left of the present one's body still comes in.
+
+        aiohttp drops every byte from here on, and an upload under way would wait in vain.
+        """
+        if self._request is not None and not _has_ended(self._request.content):
+            self._closes = True
+        else:
+            super().close()
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 # aiohttp's
+        """Let the request under way finish within so many seconds, its body included."""
+        loop = asyncio.get_running_loop()
+        due = None if timeout is None else loop.time() + timeout
+        if self._request is not None:
+            self._ended = loop.create_future()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._ended
+        # aiohttp waits for ever where it is given no time at all.
+        await super().shutdown(None if due is None else max(due - loop.time(), SHORTEST_WAIT_S))
 
     def handle_error(
         self,
@@ -191,6 +222,11 @@ class Connection(web.RequestHandler):
         if self._header_timer is not None:
             self._header_timer.cancel()
             self._header_timer = None
+
+
+def _has_ended(content: StreamReader) -> bool:
+    """Whether nothing more of a body will come."""
+    return content.is_eof() or content.exception() is not None
 
 
 class Site(web.BaseSite):
