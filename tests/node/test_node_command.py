@@ -104,12 +104,27 @@ def test_a_second_node_on_a_directory_says_so(tmp_path: Path) -> None:
         (["--body-limit-bytes", "1GB"], "body_limit_bytes"),
         (["--tls-cert", "chain.pem"], "tls_cert"),
         (["--port", "70000"], "port"),
+        (["--host", "256.1.1.1"], "host"),
+        (["--host", "a" * 300], "host"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, arguments: list[str], name: str) -> None:
     code, output = run("run", "--directory", str(tmp_path), *arguments)
     assert code == 2
     assert name in output
+
+
+def test_a_key_with_a_pass_phrase_is_refused_without_asking_for_it(tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text(
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"
+        f"DEK-Info: AES-256-CBC,{'00' * 16}\n\n{'A' * 64}\n-----END RSA PRIVATE KEY-----\n"
+    )
+    chain = Path(__file__).parent.parent / "api" / "test_only_certificate.pem"
+    code, output = run("run", "--tls-cert", str(chain), "--tls-key", str(key))
+    assert code == 2
+    assert "tls_key" in output
+    assert "pass phrase" in output
 
 
 def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:

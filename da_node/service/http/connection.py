@@ -8,6 +8,7 @@ its sending side. `Site` listens with such connections.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,13 @@ from typing import Final, cast
 
 from aiohttp import StreamReader, web
 
-from da_node.errors import IncompleteBody, MalformedRequest, RequestTimeout, TooManyRequests
+from da_node.errors import (
+    BadConfiguration,
+    IncompleteBody,
+    MalformedRequest,
+    RequestTimeout,
+    TooManyRequests,
+)
 from da_node.service.http.answers import problem_answer, raw_problem
 from da_node.service.http.deadlines import Timer, Timers
 from da_node.service.logging import logger
@@ -260,18 +267,23 @@ class Site(web.BaseSite):
         return f"{scheme}://{host}:{self._port}"
 
     async def start(self) -> None:
-        """Listen. Raises OSError."""
+        """Listen. Raises BadConfiguration for a host that is none, OSError."""
         await super().start()
         loop = asyncio.get_running_loop()
         server = cast(web.Server, self._runner.server)
-        listening = await loop.create_server(
-            lambda: Connection(server, self._connections, loop=loop),
-            self._host,
-            self._port,
-            ssl=self._ssl_context,
-            ssl_handshake_timeout=(
-                self._connections.header_timeout_s if self._ssl_context else None
-            ),
-        )
+        try:
+            listening = await loop.create_server(
+                lambda: Connection(server, self._connections, loop=loop),
+                self._host,
+                self._port,
+                ssl=self._ssl_context,
+                ssl_handshake_timeout=(
+                    self._connections.header_timeout_s if self._ssl_context else None
+                ),
+            )
+        except (socket.gaierror, UnicodeError) as error:
+            raise BadConfiguration(
+                source="settings", name="host", reason=f"{self._host!r}: {error}"
+            ) from error
         self._server = listening
         self._port = listening.sockets[0].getsockname()[1]

@@ -14,8 +14,15 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+    def no_pass_phrase() -> str:
+        # OpenSSL would ask for it on the terminal, and keep signals waiting.
+        raise BadConfiguration(
+            source="settings", name="tls_key", reason=f"{key} needs a pass phrase; give one without"
+        )
+
     try:
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(certificate, key, password=no_pass_phrase)
     except (OSError, ssl.SSLError) as error:
         raise BadConfiguration(
             source="settings", name="tls_cert", reason=f"{certificate}, {key}: {error}"
