@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from da_node.client.documents import PostedDocument, Receipt, decode, unhex
-from da_node.client.wire import DOCUMENT_BYTES, Answer, Progress, Request
+from da_node.client.wire import DOCUMENT_BYTES, Answer, Body, Progress, Request
 from da_node.coding import BlobId, Header, Kzg, MerkleRoot
 from da_node.errors import FalseAnswer, HoldfastError, MalformedRequest, PayloadMismatch
 
@@ -33,7 +33,7 @@ def post_request(
         path="/v1/blobs",
         answer_bytes=DOCUMENT_BYTES,
         headers=headers,
-        body=memoryview(payload).cast("B"),
+        body=Body.of([payload]),
         progress=progress,
     )
 

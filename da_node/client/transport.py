@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ import aiohttp
 
 from da_node import __version__
 from da_node.client.retry import Failure, RetryPolicy, parse_retry_after
-from da_node.client.wire import Answer, Progress, Request
+from da_node.client.wire import Answer, Body, Progress, Request
 from da_node.errors import FalseAnswer, PeerUnreachable
 from da_node.service import error_from
 
@@ -24,6 +24,9 @@ PROBLEM_BYTES: Final = 64 << 10
 """Longest problem document that is read."""
 SLICE_BYTES: Final = 256 << 10
 """A payload is handed to the connection in slices of this size."""
+GATHERED_BYTES: Final = 16 << 10
+"""Pieces of a body that fit into so much are handed over together: each write costs a system call.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,9 @@ class Limits:
 
     def total_s(self, request: Request) -> float:
         """Time for the whole of a request."""
-        moved_bytes = request.answer_bytes + (0 if request.body is None else len(request.body))
+        moved_bytes = request.answer_bytes + (
+            0 if request.body is None else request.body.byte_length
+        )
         transfer_s = moved_bytes / self.floor_bytes_per_s
         return self.connect_s + self.silence_s(request) + transfer_s
 
@@ -147,7 +152,7 @@ class Transport:
         if request.body is not None:
             headers |= {
                 "Content-Type": "application/octet-stream",
-                "Content-Length": str(len(request.body)),
+                "Content-Length": str(request.body.byte_length),
             }
         return self._session.request(
             request.method,
@@ -221,10 +226,29 @@ async def _bounded(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes 
     return b"".join(chunks)
 
 
-async def _slices(body: memoryview, progress: Progress | None) -> AsyncIterator[memoryview]:
-    for start in range(0, len(body), SLICE_BYTES):
+async def _slices(body: Body, progress: Progress | None) -> AsyncIterator[memoryview | bytearray]:
+    """The body in what the connection takes at once: small pieces together, large ones in parts."""
+    length = body.byte_length
+    sent = 0
+    for part in _parts(body):
         if progress is not None:
-            progress(start, len(body))
-        yield body[start : start + SLICE_BYTES]
+            progress(sent, length)
+        yield part
+        sent += len(part)
     if progress is not None:
-        progress(len(body), len(body))
+        progress(length, length)
+
+
+def _parts(body: Body) -> Iterator[memoryview | bytearray]:
+    gathered = bytearray()
+    for piece in body.pieces:
+        if len(gathered) + len(piece) <= GATHERED_BYTES:
+            gathered += piece
+            continue
+        if gathered:
+            yield gathered
+        gathered = bytearray()
+        for start in range(0, len(piece), SLICE_BYTES):
+            yield piece[start : start + SLICE_BYTES]
+    if gathered:
+        yield gathered

@@ -6,7 +6,7 @@ length, so a body is either a whole number of the items asked for or false.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -24,6 +24,24 @@ Progress = Callable[[int, int], None]
 """Called with the bytes done so far and the bytes there are to do, as far as that is known."""
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What to send, in pieces as they lie in memory; large ones are never copied."""
+
+    pieces: tuple[memoryview, ...]
+    """Bytes, in the order in which they travel."""
+
+    @classmethod
+    def of(cls, pieces: Iterable[bytes | bytearray | memoryview]) -> Body:
+        """From contiguous bytes-likes, none of which may change until they are sent."""
+        return cls(tuple(memoryview(piece).cast("B") for piece in pieces))
+
+    @property
+    def byte_length(self) -> int:
+        """All pieces together."""
+        return sum(len(piece) for piece in self.pieces)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What to ask."""
@@ -38,8 +56,8 @@ class Request:
     """Query."""
     headers: Mapping[str, str] | None = None
     """Header fields beside our own."""
-    body: memoryview | None = None
-    """Payload to send."""
+    body: Body | None = None
+    """What to send."""
     progress: Progress | None = None
     """Told how much of the body has been sent."""
 

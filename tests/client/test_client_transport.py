@@ -9,8 +9,16 @@ from aiohttp import web
 from fake_node import FakePace, cut_short, endless, hang_up, reply
 
 from da_node.client.retry import RetryPolicy
-from da_node.client.transport import Failed, Limits, Transport, reason_of
-from da_node.client.wire import Request
+from da_node.client.transport import (
+    GATHERED_BYTES,
+    SLICE_BYTES,
+    Failed,
+    Limits,
+    Transport,
+    _slices,
+    reason_of,
+)
+from da_node.client.wire import Body, Request
 from da_node.errors import FalseAnswer, PeerUnreachable, RemoteRejected, RemoteUnavailable
 
 REQUEST = Request(path="/x", answer_bytes=100)
@@ -94,7 +102,7 @@ async def test_a_lost_connection_is_said_in_a_few_words(start, transport, answer
 async def test_a_slow_transfer_is_given_time_by_its_size():
     limits = Limits(connect_s=1, idle_s=2, answer_s=30, floor_bytes_per_s=1000)
     assert limits.total_s(Request(path="/", answer_bytes=4000)) == 1 + 2 + 4
-    posted = Request(path="/", answer_bytes=0, body=memoryview(bytes(5000)))
+    posted = Request(path="/", answer_bytes=0, body=Body.of([bytes(5000)]))
     assert limits.total_s(posted) == 1 + 30 + 5
 
 
@@ -149,3 +157,18 @@ async def test_closing_twice_is_nothing():
     await transport.open()
     await transport.close()
     await transport.close()
+
+
+@pytest.mark.parametrize(
+    "sizes", [[0], [1], [3, 100_000, 2, 5], [70_000] * 5, [9000] * 7, [10] * 99]
+)
+async def test_a_body_in_pieces_arrives_whole_and_large_pieces_are_not_copied(
+    sizes: list[int],
+) -> None:
+    pieces = [bytes([index % 256]) * size for index, size in enumerate(sizes)]
+    body = Body.of(pieces)
+    parts = [part async for part in _slices(body, None)]
+    assert b"".join(parts) == b"".join(pieces)
+    assert all(0 < len(part) <= SLICE_BYTES for part in parts)
+    for part in parts:
+        assert isinstance(part, memoryview) or len(part) <= GATHERED_BYTES
