@@ -34,7 +34,7 @@ def secret(seed: int) -> SecretKey:
 
 
 @functools.cache
-def committee(network: int = 7, not_before: int = NOW - 3600) -> Committee:
+def committee(network: int = 7, not_before: int = NOW - 86_400) -> Committee:
     """Four members, one of whom may be faulty."""
     keyset = Keyset(
         network_id=NetworkId(bytes((network,)) * 32),
