@@ -98,11 +98,26 @@ class Intake:
         # Durable from here on: a crash after this line loses nothing but the answer.
         if stored.created:
             self._announce(stored.cursor)
+        else:
+            await self._workers.store.run(self._mend, blob)
         return Taken(header=blob.header, expires_at=stored.expires_at, created=stored.created)
 
     def _put(self, blob: EncodedBlob, expires_at: int, label: str) -> Stored:
         columns = [blob.column(index) for index in range(COLUMNS)]
         return self._store.put_blob(blob.header, columns, expires_at=expires_at, label=label)
+
+    def _mend(self, blob: EncodedBlob) -> None:
+        """Write again what was stored of a blob and cannot be read any more.
+
+        Without it a repeat would be acknowledged whose payload is lost, while it lies here.
+        """
+        record = self._store.record(blob.blob_id)
+        damaged = [i for i in record.columns if self._store.read_column(record, i) is None]
+        if damaged:
+            self._metrics.damaged_columns.inc(len(damaged))
+            self._store.restore_columns(record, [blob.column(index) for index in damaged])
+            self._metrics.healed_columns.inc(len(damaged))
+            _log.info("columns healed", blob_id=blob.blob_id.hex0x, columns=damaged)
 
     def _landed(self, key: _Key, flight: asyncio.Task[Taken]) -> None:
         del self._flights[key]

@@ -198,6 +198,17 @@ async def test_what_cannot_be_recovered_says_what_is_left(running: Running) -> N
 # ---------------------------------------------------------------- intake
 
 
+async def test_a_repeat_mends_a_blob_that_could_not_be_recovered(start_node: StartNode) -> None:
+    running = await start_node()
+    posted = await running.post(PAYLOAD)
+    lose(running.node, await record_of(running, posted), *range(65))
+    await running.get(f"/v1/blobs/{posted['blob_id']}", status=503)
+    running = await start_node()  # what it has just stored, a node answers from memory
+    assert await running.post(PAYLOAD) == posted
+    assert (await running.get(f"/v1/blobs/{posted['blob_id']}"))[1] == PAYLOAD
+    assert running.node.recovering.damaged(await record_of(running, posted)) == []
+
+
 async def test_a_payload_that_is_not_stored_is_not_remembered(running: Running) -> None:
     put_blob = running.node.store.put_blob
 
