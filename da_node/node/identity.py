@@ -26,7 +26,7 @@ def node_id(directory: Path) -> str:
             return text
     except (OSError, ValueError) as error:
         raise StoreFault(reason=f"{path}: {error}") from error
-    raise StoreFault(reason=f"{path}: not a node id")
+    raise StoreFault(reason=f"{path}: not a node id; without the file a new one is drawn")
 
 
 def _write(path: Path, text: str) -> None:

@@ -23,6 +23,9 @@ from da_node.store.layout import KeyRange
 class Damaged(StoreFault):
     """A value is there and cannot be read: checksum, parse or medium."""
 
+    # Seen by a person where the database does not open: trying again would not help.
+    advice = "files of the database are damaged: restore the directory from a backup"
+
 
 class DiskFull(StoreFault):
     """The disk had no room in the middle of a write."""

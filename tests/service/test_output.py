@@ -19,6 +19,7 @@ from da_node.errors import (
 )
 from da_node.service import Output, table, with_output
 from da_node.service.output import error_line, printable
+from da_node.store.door import Damaged
 
 UNREACHABLE = PeerUnreachable(url="http://x", reason="refused")
 
@@ -145,3 +146,9 @@ def test_work_that_ends_in_time_shows_no_bar(terminal):
     with Output().progress("reading", 10, delay_s=60) as progress:
         progress.advance(10)
     assert "reading" not in terminal.getvalue()
+
+
+def test_a_damaged_database_is_not_to_be_tried_again():
+    line = error_line(Damaged(reason="Corruption: checksum mismatch"))
+    assert "backup" in line
+    assert "try again" not in line
