@@ -1,0 +1,50 @@
+"""What a disperser counts. One object names every metric."""
+
+from __future__ import annotations
+
+from da_node.service import Metrics, RequestMetrics
+
+
+class DisperserMetrics:
+    """The metrics of one disperser, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = Metrics()
+        self.front = RequestMetrics(registry)
+        self.payloads = registry.counter(
+            "payloads", "Payloads taken in, by outcome: certified, repeat or failed.", ["outcome"]
+        )
+        self.received_bytes = registry.counter(
+            "received_bytes", "Bytes of payloads received.", ["tenant"]
+        )
+        self.encode_seconds = registry.histogram(
+            "encode_seconds", "Payload to header, columns and proofs."
+        )
+        self.certify_seconds = registry.histogram(
+            "certify_seconds", "From an encoded blob to its certificate."
+        )
+        self.attempts = registry.counter(
+            "dispersal_attempts", "Requests made to a member, repeats and hedges too.", ["member"]
+        )
+        self.signatures = registry.counter(
+            "member_signatures", "Signatures of a member that hold.", ["member"]
+        )
+        self.failures = registry.counter(
+            "member_failures", "Attempts that a member or its connection failed.", ["member"]
+        )
+        self.faults = registry.counter(
+            "member_faults",
+            "What a member did that no honest one does, a wrong signature above all.",
+            ["member"],
+        )
+        self.certificates_stored = registry.counter(
+            "certificates_stored", "Certificates handed to a member.", ["member", "outcome"]
+        )
+        self.lagging = registry.gauge(
+            "lagging_dispersals", "Certified blobs whose last members have not signed yet."
+        )
+        self.connections = registry.gauge("connections", "Connections open.")
+
+    def render(self) -> bytes:
+        """The text of /metrics."""
+        return self.registry.render()
