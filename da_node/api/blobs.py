@@ -10,8 +10,9 @@ from da_node.coding import DATA_COLUMNS, BlobId
 from da_node.errors import NoKeyset, NotFound
 from da_node.node.node import Node
 from da_node.retention import expires_at_for
-from da_node.service.http import parameters, ranges
-from da_node.service.http.answers import OCTETS, json_answer, send
+from da_node.service.http import parameters
+from da_node.service.http.answers import OCTETS, json_answer
+from da_node.service.http.payloads import answer_payload
 from da_node.service.http.uploads import announced_bytes, read_body
 from da_node.store import Record
 
@@ -52,29 +53,21 @@ async def post_blob(node: Node, request: web.Request) -> web.Response:
 async def get_blob(node: Node, request: web.Request) -> web.StreamResponse:
     """The payload or a range of it, verified before its first byte leaves; HEAD without it."""
     record = await record_of(node, request)
-    tag = ranges.entity_tag(record.blob_id.hex0x)
-    headers = {
-        **lasting(node, record),
-        hdrs.ETAG: tag,
-        hdrs.ACCEPT_RANGES: "bytes",
-    }
-    if ranges.is_known(request.headers.get(hdrs.IF_NONE_MATCH), tag):
-        return web.Response(status=304, headers=headers)
-    headers[hdrs.CONTENT_TYPE] = OCTETS
-    length = record.header.payload_length
-    if request.method == hdrs.METH_HEAD:
-        return await _head(request, headers, length)
-    wanted = None
-    if ranges.range_applies(request.headers.get(hdrs.IF_RANGE), tag):
-        wanted = ranges.parse_range(request.headers.get(hdrs.RANGE), length)
-    start, stop = (0, length) if wanted is None else (wanted.start, wanted.stop)
-    if wanted is not None:
-        headers[hdrs.CONTENT_RANGE] = wanted.content_range
-    with node.reads.hold(stop - start):
+
+    async def read(start: int, stop: int) -> bytes | bytearray:
         payload = await node.reading.payload(record, start, stop)
         node.metrics.sent_bytes.labels("payload").inc(len(payload))
-        response = web.StreamResponse(status=200 if wanted is None else 206, headers=headers)
-        return await send(request, response, [payload], pace=node.pace(), timers=node.timers)
+        return payload
+
+    return await answer_payload(
+        request,
+        record.header,
+        read,
+        lasting=lasting(node, record),
+        reads=node.reads,
+        pace=node.pace,
+        timers=node.timers,
+    )
 
 
 async def get_header(node: Node, request: web.Request) -> web.Response:
@@ -122,11 +115,3 @@ def lasting(node: Node, record: Record) -> dict[str, str]:
     """Cache-Control of what never changes as long as it is served."""
     left_s = max(0, record.expires_at - node.clock())
     return {hdrs.CACHE_CONTROL: f"public, max-age={left_s}, immutable"}
-
-
-async def _head(request: web.Request, headers: dict[str, str], length: int) -> web.StreamResponse:
-    response = web.StreamResponse(headers=headers)
-    response.content_length = length
-    await response.prepare(request)
-    await response.write_eof()
-    return response

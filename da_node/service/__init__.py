@@ -39,6 +39,7 @@ from da_node.service.problems import (
     error_table,
     problem_of,
 )
+from da_node.service.service_settings import ServiceSettings
 from da_node.service.sse import (
     EventDecoder,
     ServerEvent,
@@ -77,6 +78,7 @@ __all__ = [
     "Report",
     "RequestMetrics",
     "ServerEvent",
+    "ServiceSettings",
     "Settings",
     "StreamTooLong",
     "Subscription",

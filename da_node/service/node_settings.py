@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
-from da_node.coding.parameters import MAX_PAYLOAD_BYTES
-from da_node.errors import BadConfiguration
-from da_node.service.config import Settings
+from da_node.service.service_settings import ServiceSettings
 
 _MIB: Final = 1 << 20
 
 
-class NodeSettings(Settings, frozen=True, kw_only=True):
+class NodeSettings(ServiceSettings, frozen=True, kw_only=True):
     """How one node runs on one machine."""
 
     environment_prefix: ClassVar[str] = "HOLDFAST_NODE_"
@@ -23,35 +21,6 @@ class NodeSettings(Settings, frozen=True, kw_only=True):
         Path,
         Meta(description="Where the node keeps everything; one node owns one directory."),
     ] = Path("holdfast-data")
-    host: Annotated[
-        str, Meta(description="Address to listen on; 0.0.0.0 or :: for every interface.")
-    ] = "127.0.0.1"
-    port: Annotated[
-        int, Meta(ge=0, le=65_535, description="TCP port to listen on; 0 takes any free one.")
-    ] = 8800
-    tls_cert: Annotated[
-        Path | None,
-        Meta(
-            description="PEM certificate chain; with it the node speaks HTTPS.",
-            extra={"default_means": "plain HTTP"},
-        ),
-    ] = None
-    tls_key: Annotated[
-        Path | None,
-        Meta(
-            description="PEM private key of the certificate.",
-            extra={"default_means": "plain HTTP"},
-        ),
-    ] = None
-    body_limit_bytes: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=MAX_PAYLOAD_BYTES,
-            description="Longest payload taken; encoding needs about four times as much memory.",
-            extra={"unit": "bytes"},
-        ),
-    ] = 16 * _MIB
     budget_bytes: Annotated[
         int | None,
         Meta(
@@ -60,81 +29,11 @@ class NodeSettings(Settings, frozen=True, kw_only=True):
             extra={"unit": "bytes", "default_means": "whatever the disk has"},
         ),
     ] = None
-    max_uploads: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=1024,
-            description="Payloads taken in at once; each may hold body_limit_bytes of memory.",
-        ),
-    ] = 8
-    max_reads: Annotated[
-        int, Meta(ge=1, le=65_536, description="Reads answered at once; beyond it, 429.")
-    ] = 64
-    reads_per_second_per_client: Annotated[
-        int,
-        Meta(ge=1, le=1_000_000, description="Reads a second from one address; beyond it, 429."),
-    ] = 200
-    header_timeout_s: Annotated[
-        float,
-        Meta(
-            ge=0.1,
-            le=600,
-            description="Time in which a request's header must be complete.",
-            extra={"unit": "seconds"},
-        ),
-    ] = 10.0
-    body_min_bytes_per_s: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=1 << 30,
-            description="Slowest body taken, on average; a slower client gets 408.",
-            extra={"unit": "rate"},
-        ),
-    ] = 16_384
-    request_timeout_s: Annotated[
-        float,
-        Meta(
-            ge=1,
-            le=3600,
-            description="Time a whole request may take, body and answer included.",
-            extra={"unit": "seconds"},
-        ),
-    ] = 120.0
-    kernel_threads: Annotated[
-        int | None,
-        Meta(
-            ge=1,
-            le=256,
-            description="Threads that one encode, verification or recovery works with.",
-            extra={"default_means": "one per core"},
-        ),
-    ] = None
-    kzg_workers: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=64,
-            description="Processes for curve work; each holds a copy of the trusted setup.",
-        ),
-    ] = 1
     archive_directory: Annotated[
         Path | None,
         Meta(
             description="Where each bucket is archived before it is pruned.",
             extra={"default_means": "no archive"},
-        ),
-    ] = None
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"],
-        Meta(description="Least severe message that is logged."),
-    ] = "info"
-    log_json: Annotated[
-        bool | None,
-        Meta(
-            description="Log one JSON object a line.",
-            extra={"default_means": "unless standard error is a terminal"},
         ),
     ] = None
     prune_interval_s: Annotated[
@@ -146,25 +45,3 @@ class NodeSettings(Settings, frozen=True, kw_only=True):
             extra={"unit": "seconds"},
         ),
     ] = 300.0
-    shutdown_grace_s: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=3600,
-            description="Time that requests under way get to finish after SIGTERM.",
-            extra={"unit": "seconds"},
-        ),
-    ] = 30.0
-    trust_forwarded: Annotated[
-        bool,
-        Meta(
-            description="Take the client's address from X-Forwarded-For; only behind a proxy "
-            "that sets it."
-        ),
-    ] = False
-
-    def check(self) -> None:
-        """A certificate and its key come together."""
-        if (self.tls_cert is None) != (self.tls_key is None):
-            name, absent = ("tls_cert", "tls_key") if self.tls_cert else ("tls_key", "tls_cert")
-            raise BadConfiguration(source="settings", name=name, reason=f"needs {absent} beside it")
