@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -192,6 +193,8 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, ssl.SSLError):  # its number is none of the system's
+            return f"no TLS connection: {error.os_error}"[:200]
         number = error.os_error.errno
         reason = os.strerror(number) if number and number > 0 else str(error.os_error)
         return f"no connection: {reason}"

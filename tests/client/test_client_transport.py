@@ -126,6 +126,12 @@ async def test_an_answer_that_trickles_is_cut_off_by_the_whole_time(start):
         await transport.close()
 
 
+async def test_a_node_that_speaks_no_tls_is_not_a_matter_of_permission(transport, start):
+    node = await start()
+    node.url = node.url.replace("http:", "https:")
+    assert (await _failure(transport, node)).reason.startswith("no TLS connection: [SSL")
+
+
 def test_other_errors_are_named_by_their_type_and_cut():
     assert reason_of(aiohttp.ClientError("x" * 1000)).startswith("ClientError: xxx")
     assert len(reason_of(aiohttp.ClientError("x" * 1000))) == 200
