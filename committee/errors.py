@@ -24,12 +24,15 @@
     ├── UnknownDisperser        403  signed by somebody whom the member does not serve
     ├── ReplayedRequest         403  this very request was made before
     ├── BadToken                401  no token, or one that is not (any more) a tenant's
+    ├── ForeignLabel            403  a label that is not the tenant's
     ├── QuotaExhausted          429  a tenant has used up its hour
     ├── NoSuchCommittee         400  no threshold exists for so many faults
     ├── WrongPassword           400  (command line only)
     └── WeakPassword            400  (command line only)
     Unavailable
-    └── DispersalFailed         503  too few members signed in time
+    ├── DispersalFailed         503  too few members signed in time
+    ├── KeyInUse                503  another process signs with this key
+    └── SignerUnreachable       503  the process that holds the key does not answer
 
 None is our fault. What is rejected stays so with the same bytes; the rest may be tried again.
 """
@@ -326,6 +329,18 @@ class BadToken(Rejected):
 
 
 @dataclass(eq=False, kw_only=True)
+class ForeignLabel(Rejected):
+    """A token may be for some labels only."""
+
+    status = 403
+    code = "foreign_label"
+    template = "label {value!r} is not one of tenant {tenant}: {expected}"
+    tenant: str
+    value: str
+    expected: str
+
+
+@dataclass(eq=False, kw_only=True)
 class QuotaExhausted(Rejected):
     """A tenant has so many requests and so many bytes an hour."""
 
@@ -356,3 +371,24 @@ class DispersalFailed(Unavailable):
     def __str__(self) -> str:
         failures = "; ".join(f"{name}: {reason}" for name, reason in self.failures.items())
         return self.template.format(**self.operands() | {"failures": failures})
+
+
+@dataclass(eq=False, kw_only=True)
+class KeyInUse(Unavailable):
+    """One key is in one process, and a signer serves one member."""
+
+    code = "key_in_use"
+    template = "{what} is in use by another process; one key belongs to one member"
+    advice = "stop the other member or signer"
+    what: str
+
+
+@dataclass(eq=False, kw_only=True)
+class SignerUnreachable(Unavailable):
+    """The process that holds the key does not answer as it should."""
+
+    code = "signer_unreachable"
+    template = "signer {what}: {reason}"
+    advice = "check that the signer runs (`holdfast signer run`), and that it is this member's"
+    what: str
+    reason: str
