@@ -13,7 +13,7 @@ from da_node.service.http.routes import Route
 
 
 def make_application(node: Node, more: Sequence[Route] = ()) -> web.Application:
-    """The node's application, with `more` routes beside its own.
+    """The node's application, with `more` routes beside its own, or in the place of one of them.
 
     It must be served by `Site`: its handlers rely on that site's connections.
     """
@@ -26,4 +26,6 @@ def make_application(node: Node, more: Sequence[Route] = ()) -> web.Application:
         request_timeout_s=node.settings.request_timeout_s,
         trust_forwarded=node.settings.trust_forwarded,
     )
-    return application_of([*node_routes(node), *more], front)
+    replaced = {(route.method, route.path) for route in more}
+    own = [one for one in node_routes(node) if (one.method, one.path) not in replaced]
+    return application_of([*own, *more], front)

@@ -6,7 +6,9 @@ import functools
 from typing import Final
 
 from committee.arcs import Arc, shortest_arc
+from committee.attestation import Attestation, verify_attestation
 from committee.bls import SecretKey
+from committee.certificate import VerifiedCertificate, certify
 from committee.dispersal import Dispersal, Ticket, digest_of
 from committee.documents import Committee, Member, committee_of
 from committee.keyset import Keyset
@@ -57,9 +59,52 @@ def my_arc() -> Arc:
     return committee().keyset.arcs[ME]
 
 
+class Clock:
+    """Unix seconds, set by the test."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class SteadyKzg(LocalKzg):
+    """The curve work of this process, as a node wants it."""
+
+    ready = True
+
+    def warm(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 @functools.cache
-def kzg() -> LocalKzg:
-    return LocalKzg()
+def kzg() -> SteadyKzg:
+    return SteadyKzg()
+
+
+def attestation(of: EncodedBlob | None = None, expires_at: int = EXPIRES_AT) -> Attestation:
+    """What members sign for a blob."""
+    return Attestation(
+        keyset_hash=committee().keyset.hash,
+        blob_id=(of or blob()).blob_id,
+        expires_at=expires_at,
+    )
+
+
+def certificate(
+    *signers: int, of: EncodedBlob | None = None, expires_at: int = EXPIRES_AT
+) -> VerifiedCertificate:
+    """The certificate of a blob by those members."""
+    what = attestation(of, expires_at)
+    keyset = committee().keyset
+    return certify(
+        (of or blob()).header,
+        [verify_attestation(keyset, what, i, what.sign(secret(i))) for i in signers],
+    )
 
 
 @functools.cache

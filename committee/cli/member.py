@@ -1,0 +1,103 @@
+"""`holdfast member` and `holdfast signer`: a committee member's two processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from committee.member.serving import run_member
+from committee.member.settings import MemberSettings
+from committee.signing.server import running_signer
+from committee.signing.signer import locked_key
+from da_node.service import (
+    Output,
+    configure_logging,
+    load,
+    logger,
+    settings_flags,
+    with_output,
+)
+from da_node.service.kzg_pool import KzgPool
+
+_log = logger(__name__)
+
+
+@click.group()
+def member() -> None:
+    """Run a committee member: a node that attests what it keeps."""
+
+
+@member.command("run")
+@settings_flags(MemberSettings)
+@with_output
+def run(output: Output, config: Path | None, **flags: Any) -> None:
+    """Run a member until SIGTERM or Ctrl-C; what is under way then is finished first.
+
+    Settings come from --config, the environment and flags, each overriding the one before. Name
+    the keyset, the dispersers that are served, and either --keystore with --password-file or the
+    socket of a signer. Exit codes: 0 stopped, 1 failed, 2 wrong settings.
+    """
+    settings = load(MemberSettings, file=config, environment=os.environ, flags=flags)
+    configure_logging(settings.log_level, settings.log_json)
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: MemberSettings) -> None:
+    await run_member(settings, kzg=KzgPool(settings.kzg_workers), stop=_stopped())
+
+
+@click.group()
+def signer() -> None:
+    """Hold a member's key in a process that the internet cannot reach."""
+
+
+@signer.command("run")
+@click.option(
+    "--keystore",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The member's key (EIP-2335).",
+)
+@click.option(
+    "--password-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="File with the keystore's password, on one line.",
+)
+@click.option(
+    "--socket",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="Unix socket to make; only this user may open it.",
+)
+@with_output
+def run_signer(output: Output, keystore: Path, password_file: Path, socket: Path) -> None:
+    """Sign attestations for one member until SIGTERM or Ctrl-C.
+
+    A second signer, or a member, with the same keystore refuses to start; so does a second member
+    on this signer's socket. A copy of the keystore elsewhere cannot be known: keep one.
+    """
+    configure_logging("info", None)
+    with locked_key(keystore, password_file) as key:
+        _log.info("signing", public_key=key.public_key.hex0x, socket=str(socket))
+
+        async def serve() -> None:
+            stop = _stopped()
+            async with running_signer(key, socket):
+                await stop.wait()
+
+        asyncio.run(serve())
+
+
+def _stopped() -> asyncio.Event:
+    """Set on SIGTERM and Ctrl-C."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,160 @@
+"""What a member does with an order: verify, keep, sign. The node's threads and store do the work.
+
+order ─▶ parse ─▶ verify ─▶ columns, then pledge; one sync ─▶ sign ─▶ answer
+                                                           │
+                    a crash before: a signature was never made, and what lies on disk is
+                    either nothing, or columns and pledge of which nobody was told;
+                    a crash after: the same order comes again and gets the same signature
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+
+from committee.bls import Signature
+from committee.certificate import Certificate, VerifiedCertificate, verify_certificate
+from committee.dispersal import Dispersal, Ticket, longest_body
+from committee.member.admission import Admission, Signed
+from committee.member.metrics import MemberMetrics
+from committee.member.order import Order
+from committee.member.seat import Seats
+from committee.parameters import CERTIFICATE_FIXED_BYTES, HOUR_S, MAX_BITMAP_BYTES, SIGNATURE_BYTES
+from committee.signing.signer import Signer
+from committee.values import KeysetHash
+from da_node.coding import HASH_BYTES, BlobId, Kzg, row_count_of, verify_columns
+from da_node.node.node import Node
+from da_node.service import DeadlineExceeded, MalformedRequest, logger
+from da_node.store import Stored
+
+LONGEST_CERTIFICATE_BYTES = CERTIFICATE_FIXED_BYTES + MAX_BITMAP_BYTES
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A node that attests. Used from the node's event loop."""
+
+    node: Node
+    kzg: Kzg
+    """The node's own."""
+    seats: Seats
+    admission: Admission
+    signer: Signer
+    metrics: MemberMetrics
+    attest_timeout_s: float
+    """From the end of a body to its signature; a disk that takes longer is too slow to promise
+    anything."""
+
+    @property
+    def longest_body_bytes(self) -> int:
+        """No dispersal of a payload that the node would take is longer."""
+        rows = row_count_of(self.node.settings.body_limit_bytes)
+        return longest_body(self.seats.longest_arc, rows)
+
+    async def identify(self, ticket: Ticket, blob_id: BlobId) -> Signed:
+        """Who asks. Raises StaleRequest, BadSigner, UnknownDisperser."""
+        now = self.node.clock()
+        return await self.node.workers.probe.run(self.admission.identify, ticket, blob_id, now)
+
+    def admit(self, signed: Signed) -> Order:
+        """Let an order in, before its body is read. Raises ReplayedRequest, TooManyRequests."""
+        self.admission.admit(signed, self.node.clock())
+        return Order(signed)
+
+    async def attest(self, order: Order, body: bytearray, digest: bytes) -> Signature:
+        """The signature over an order whose body has come, its columns being durable.
+
+        Raises whatever is wrong with the body or its columns, StoreFull, StoreFault,
+        DeadlineExceeded, SignerUnreachable; then nothing was signed, but for the last.
+        """
+        try:
+            async with asyncio.timeout(self.attest_timeout_s):
+                return await self._attest(order, body, digest)
+        except TimeoutError:
+            # What the threads are at goes on, and a repeat finds it done.
+            raise DeadlineExceeded(bound_s=self.attest_timeout_s) from None
+
+    async def _attest(self, order: Order, body: bytearray, digest: bytes) -> Signature:
+        workers = self.node.workers
+        order.receive(digest)
+        dispersal = await workers.compute.run(Dispersal.parse, body, self.kzg)
+        order.accept(dispersal, self.node.clock())
+        threads = self.node.settings.kernel_threads or os.cpu_count() or 1
+        with self.metrics.verify_seconds.time():
+            order.verify(
+                await workers.compute.run(
+                    verify_columns, dispersal.header, dispersal.columns, self.kzg, threads=threads
+                )
+            )
+        with self.metrics.store_seconds.time():
+            stored = await workers.store.run(self._put, order)
+        order.keep()
+        if stored.created:
+            self.node.events.publish(stored.cursor)
+        signature = await self.signer.sign(order.attestation)
+        self.metrics.attested.labels("new" if stored.created else "again").inc()
+        _log.info(
+            "attested",
+            blob_id=order.signed.blob_id.hex0x,
+            expires_at=dispersal.expires_at,
+            disperser=order.signed.disperser.hex0x,
+        )
+        return signature
+
+    def _put(self, order: Order) -> Stored:
+        dispersal = order.dispersal
+        return self.node.store.put_blob(
+            dispersal.header,
+            order.columns,
+            expires_at=dispersal.expires_at,
+            label=dispersal.label,
+            pledge=dispersal.keyset_hash,
+        )
+
+    async def take_certificate(self, blob_id: BlobId, data: bytes) -> bool:
+        """Keep a certificate of a blob that is stored here; whether it is new, or has more signers.
+
+        Raises what parsing and verifying it does, UnknownBlob, Pruned, StoreFull, StoreFault.
+        """
+        certificate = await self.node.workers.compute.run(self._verified, blob_id, data)
+        return await self.node.workers.store.run(self._put_certificate, blob_id, certificate)
+
+    def _verified(self, blob_id: BlobId, data: bytes) -> VerifiedCertificate:
+        parsed = Certificate.parse(data, self.kzg)
+        certificate = verify_certificate(
+            parsed, self.seats.under("certificate", parsed.keyset_hash).keyset
+        )
+        if certificate.header.blob_id != blob_id:
+            raise MalformedRequest(
+                field="certificate",
+                value=certificate.header.blob_id.hex0x,
+                expected=f"of the blob in the path, {blob_id.hex0x}",
+            )
+        if certificate.expires_at % HOUR_S:
+            # No honest member signs it, so its signers are liars; it is not worth a bucket.
+            raise MalformedRequest(
+                field="certificate", value=str(certificate.expires_at), expected="a whole hour"
+            )
+        return certificate
+
+    def _put_certificate(self, blob_id: BlobId, certificate: VerifiedCertificate) -> bool:
+        data = certificate.serialize()
+        rank = self._rank(data)
+        return self.node.store.put_certificate(
+            blob_id,
+            data,
+            expires_at=certificate.expires_at,
+            stays=lambda existing: self._rank(existing) >= rank,
+        )
+
+    def _rank(self, data: bytes) -> tuple[int, int]:
+        """Which of two valid certificates of one blob and expiry stays: that of the later keyset,
+        and within one the one with more signers.
+        """
+        keyset_hash = KeysetHash(data[2 : 2 + HASH_BYTES])
+        bitmap = data[CERTIFICATE_FIXED_BYTES - SIGNATURE_BYTES : -SIGNATURE_BYTES]
+        followed = {seat.keyset.hash: seat.keyset.not_before for seat in self.seats.all}
+        return followed.get(keyset_hash, -1), int.from_bytes(bitmap, "big").bit_count()

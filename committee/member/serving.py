@@ -1,0 +1,109 @@
+"""A member started and stopped: its node, its place in the committee, and its signer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aiohttp import web
+
+from committee.disk import read_file
+from committee.documents import LONGEST_DOCUMENT_BYTES, Committee
+from committee.member.admission import Admission
+from committee.member.member import Member
+from committee.member.metrics import MemberMetrics
+from committee.member.routes import member_routes
+from committee.member.seat import Seats
+from committee.member.settings import MemberSettings
+from committee.signing.remote import remote_signer
+from committee.signing.signer import LocalSigner, Signer, locked_key
+from da_node.api.application import make_application
+from da_node.api.serving import running_node, unix_clock
+from da_node.node.node import KzgService, Node
+from da_node.service import BadConfiguration, logger
+
+_log = logger(__name__)
+
+
+def read_committees(settings: MemberSettings) -> list[Committee]:
+    """The keysets that the settings name, everything about them checked; blocks.
+
+    Raises BadDocument and whatever else is wrong with a keyset, OSError.
+    """
+    return [
+        Committee.parse(read_file(path, LONGEST_DOCUMENT_BYTES), source=str(path))
+        for path in settings.keyset_files
+    ]
+
+
+@asynccontextmanager
+async def signer_of(settings: MemberSettings) -> AsyncIterator[Signer]:
+    """The member's key, here or behind a socket; nobody else has it meanwhile.
+
+    Raises KeyInUse, SignerUnreachable, BadDocument, WrongPassword, OSError.
+    """
+    async with AsyncExitStack() as stack:
+        if settings.signer is not None:
+            yield await stack.enter_async_context(remote_signer(settings.signer))
+        elif settings.keystore is not None and settings.password_file is not None:
+            # Blocks for half a second; nothing else runs yet.
+            key = stack.enter_context(locked_key(settings.keystore, settings.password_file))
+            yield LocalSigner(key)
+        else:
+            raise BadConfiguration(source="settings", name="keystore", reason="must be named")
+
+
+@asynccontextmanager
+async def running_member(
+    settings: MemberSettings,
+    *,
+    kzg: KzgService,
+    committees: Sequence[Committee],
+    signer: Signer,
+    clock: Callable[[], int] = unix_clock,
+) -> AsyncIterator[tuple[Member, str]]:
+    """A member that listens, and its URL; stopped in order at the end. Owns `kzg`.
+
+    Raises BadConfiguration where the key has no place in a keyset, and as `running_node` does.
+    """
+    seats = Seats(committees, signer.public_key)
+    admission = Admission(seats, settings.disperser_addresses)
+    made: list[Member] = []
+
+    def application(node: Node) -> web.Application:
+        member = Member(
+            node=node,
+            kzg=kzg,
+            seats=seats,
+            admission=admission,
+            signer=signer,
+            metrics=MemberMetrics(node.metrics.registry),
+            attest_timeout_s=settings.attest_timeout_s,
+        )
+        made.append(member)
+        return make_application(node, member_routes(member))
+
+    async with running_node(settings, kzg=kzg, clock=clock, application=application) as (_, url):
+        yield made[0], url
+
+
+async def run_member(settings: MemberSettings, *, kzg: KzgService, stop: asyncio.Event) -> None:
+    """Run until `stop` is set. Raises as `signer_of` and `running_member` do."""
+    committees = await asyncio.to_thread(read_committees, settings)
+    async with (
+        signer_of(settings) as signer,
+        running_member(settings, kzg=kzg, committees=committees, signer=signer) as (member, url),
+    ):
+        seat = member.seats.current(member.node.clock())
+        _log.info(
+            "listening",
+            url=url,
+            node_id=member.node.node_id,
+            keyset_hash=seat.keyset.hash.hex0x,
+            member=seat.index,
+            arc=str(seat.arc),
+        )
+        await stop.wait()
+        _log.info("stopping", grace_s=settings.shutdown_grace_s)
+    _log.info("stopped")

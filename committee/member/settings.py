@@ -1,0 +1,94 @@
+"""The settings of one member's process: its node's, and where its key and its keysets are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Final
+
+from msgspec import Meta
+
+from committee.secp256k1 import Address
+from da_node.service import BadConfiguration, MalformedRequest, NodeSettings
+
+_FOLLOWED: Final = ("keyset", "next_keyset")
+
+
+class MemberSettings(NodeSettings, frozen=True, kw_only=True):
+    """How one member runs on one machine."""
+
+    environment_prefix: ClassVar[str] = "HOLDFAST_MEMBER_"
+
+    keyset: Annotated[
+        Path | None,
+        Meta(description="The keyset's file.", extra={"default_means": "none: it must be named"}),
+    ] = None
+    next_keyset: Annotated[
+        Path | None,
+        Meta(
+            description="File of a second keyset that is followed, during a rotation.",
+            extra={"default_means": "no rotation is under way"},
+        ),
+    ] = None
+    dispersers: Annotated[
+        str,
+        Meta(description="Addresses of the dispersers that are served, separated by commas."),
+    ] = ""
+    keystore: Annotated[
+        Path | None,
+        Meta(
+            description="The member's key (EIP-2335), to hold it in this process.",
+            extra={"default_means": "the signer has it"},
+        ),
+    ] = None
+    password_file: Annotated[
+        Path | None,
+        Meta(
+            description="File with the keystore's password, on one line.",
+            extra={"default_means": "the signer has it"},
+        ),
+    ] = None
+    signer: Annotated[
+        Path | None,
+        Meta(
+            description="Socket of the signer that holds the key instead.",
+            extra={"default_means": "the key is held in this process"},
+        ),
+    ] = None
+    attest_timeout_s: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=600,
+            description="Time from the end of a body to its signature; later nothing is signed.",
+            extra={"unit": "seconds"},
+        ),
+    ] = 20.0
+
+    def check(self) -> None:
+        """A keyset, dispersers, and the key in exactly one place."""
+        super().check()
+        if self.keyset is None:
+            raise _wrong("keyset", "must be named")
+        if (self.keystore is None) == (self.signer is None):
+            raise _wrong("keystore", "name either a keystore or a signer's socket")
+        if (self.keystore is None) != (self.password_file is None):
+            raise _wrong("password_file", "comes with a keystore, and only with one")
+        _ = self.disperser_addresses
+
+    @property
+    def keyset_files(self) -> tuple[Path, ...]:
+        """The files of all keysets that are followed."""
+        files = (getattr(self, name) for name in _FOLLOWED)
+        return tuple(file for file in files if file is not None)
+
+    @property
+    def disperser_addresses(self) -> tuple[Address, ...]:
+        """Raises BadConfiguration."""
+        try:
+            return tuple(Address.from_hex(one.strip()) for one in self.dispersers.split(","))
+        except MalformedRequest as error:
+            raise _wrong("dispersers", f"{error.value!r} is not {error.expected}") from error
+
+
+def _wrong(name: str, reason: str) -> BadConfiguration:
+    return BadConfiguration(source="settings", name=name, reason=reason)

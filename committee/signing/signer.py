@@ -1,0 +1,61 @@
+"""What a member asks for a signature, and the key that is held in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from committee.attestation import Attestation
+from committee.bls import PublicKey, SecretKey, Signature
+from committee.errors import KeyInUse
+from committee.keystore import read_keystore
+
+
+class Signer(Protocol):
+    """Signs attestations; whether their columns are durable it cannot know."""
+
+    @property
+    def public_key(self) -> PublicKey:
+        """Whose signatures these are."""
+
+    async def sign(self, attestation: Attestation) -> Signature:
+        """The signature; the same attestation gives the same bytes. Raises SignerUnreachable."""
+
+
+class LocalSigner:
+    """The key in this process."""
+
+    def __init__(self, key: SecretKey) -> None:
+        self._key = key
+
+    @property
+    def public_key(self) -> PublicKey:
+        return self._key.public_key
+
+    async def sign(self, attestation: Attestation) -> Signature:
+        return await asyncio.to_thread(attestation.sign, self._key)
+
+
+@contextmanager
+def locked_key(keystore: Path, password_file: Path) -> Iterator[SecretKey]:
+    """The key of a keystore, which no other process opens meanwhile.
+
+    The lock is the kernel's and goes with the process, however that ends. A copy of the file is
+    another file. Raises KeyInUse, BadDocument, WrongPassword, OSError; blocks for half a second.
+    """
+    descriptor = os.open(keystore, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise KeyInUse(what=str(keystore)) from None
+        # A password ends with its line; all else in the file is part of it.
+        password = password_file.read_text(encoding="utf-8").removesuffix("\n")
+        yield read_keystore(keystore, password)
+    finally:
+        os.close(descriptor)
