@@ -17,3 +17,21 @@ of its own, so that a signature is not verified behind it."""
 
 CERTIFICATE_ANSWER_BYTES: Final = 64 << 10
 """Longest answer to a certificate that is handed in; nothing in it is used."""
+
+CONNECTIONS_PER_UPLOAD: Final = 3
+"""To each member: an attempt, its hedge, and one that hands in an earlier certificate."""
+
+CONNECTIONS: Final = 1024
+"""Clients' connections open at once; each holds at most a header (512 KiB) and 128 KiB of body."""
+
+UPLOADS_IN_MEMORY: Final = 8
+"""Payloads of the largest size that fit into the memory for uploads; smaller ones fit oftener."""
+
+READ_MEMORY_BYTES: Final = 512 << 20
+"""Memory of all answers being sent; one answer larger than this is sent alone."""
+
+RATE_BURST_S: Final = 2
+"""A client that paused may read so many seconds' worth at once."""
+
+RATE_CLIENTS: Final = 65_536
+"""Clients whose rate is remembered: about 200 bytes each, 13 MB."""

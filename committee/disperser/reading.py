@@ -1,0 +1,163 @@
+"""What a disperser answers to readers: all of it read from the members, and verified on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+
+from committee.certificate import Certificate, VerifiedCertificate, verify_certificate
+from committee.disperser.disperser import Disperser
+from da_node.client import BlobStatus, FeedEvent
+from da_node.coding import COLUMNS, DATA_COLUMNS, POINTS, BlobId, column_bytes, point_bytes
+from da_node.service import FalseAnswer, HoldfastError, Rejected
+from da_node.service.http import parameters
+from da_node.service.http.answers import NOT_CACHED, OCTETS, json_answer, send
+from da_node.service.http.payloads import answer_payload
+
+MOST_POINTS: Final = 256
+"""Points of one answer."""
+STATUS_S: Final = 5.0
+"""Time that each member has to say what it holds."""
+LASTING_S: Final = 3600
+"""Blobs never change; how long one is still kept, their certificate says, which is not looked up
+for every read. A cache may answer for so long by itself."""
+
+_LASTING: Final[Mapping[str, str]] = {hdrs.CACHE_CONTROL: f"public, max-age={LASTING_S}, immutable"}
+
+
+async def get_blob(disperser: Disperser, request: web.Request) -> web.StreamResponse:
+    """The payload or a range of it; HEAD without it."""
+    header = await disperser.client.header(_blob_id(request))
+
+    async def read(start: int, stop: int) -> bytearray:
+        return await disperser.client.get_range(header, start, stop)
+
+    return await answer_payload(
+        request,
+        header,
+        read,
+        lasting=_LASTING,
+        reads=disperser.reads,
+        pace=disperser.pace,
+        timers=disperser.timers,
+    )
+
+
+async def get_header(disperser: Disperser, request: web.Request) -> web.Response:
+    """The 90 bytes of the header."""
+    header = await disperser.client.header(_blob_id(request))
+    return web.Response(body=header.serialize(), content_type=OCTETS, headers=_LASTING)
+
+
+async def get_certificate(disperser: Disperser, request: web.Request) -> web.Response:
+    """The certificate, valid under this committee's keyset."""
+    blob_id = _blob_id(request)
+    data = await disperser.client.certificate(blob_id)
+
+    def verified() -> VerifiedCertificate:
+        return verify_certificate(Certificate.parse(data), disperser.keyset)
+
+    try:
+        certificate = await asyncio.to_thread(verified)
+    except Rejected as error:
+        raise FalseAnswer(url="a member", what="certificate", reason=str(error)) from None
+    if certificate.header.blob_id != blob_id:
+        raise FalseAnswer(url="a member", what="certificate", reason="it is another blob's")
+    # A later expiry brings another certificate.
+    headers = {hdrs.CACHE_CONTROL: NOT_CACHED}
+    return web.Response(body=data, content_type=OCTETS, headers=headers)
+
+
+async def get_status(disperser: Disperser, request: web.Request) -> web.Response:
+    """Which columns the members say they hold, all together."""
+    blob_id = _blob_id(request)
+    said = await _statuses(disperser, blob_id)
+    if not said:
+        # Nobody knows it, or nobody answers: the client tells the one from the other.
+        said = [await disperser.client.status(blob_id)]
+    columns = frozenset[int]().union(*(status.columns for status in said))
+    return json_answer(
+        {
+            "blob_id": blob_id.hex0x,
+            "state": "available" if len(columns) >= DATA_COLUMNS else "partial",
+            "expires_at": max(status.expires_at for status in said),
+            "label": said[0].label,
+            "columns": sorted(columns),
+        }
+    )
+
+
+async def get_columns(disperser: Disperser, request: web.Request) -> web.StreamResponse:
+    """Columns in the order asked, all of them or an error."""
+    wanted = _wanted(request, "index", "column", count=COLUMNS, most=COLUMNS)
+    header = await disperser.client.header(_blob_id(request))
+    with disperser.reads.hold(len(wanted) * column_bytes(header.row_count)):
+        columns = await disperser.client.columns(header, wanted)
+        return await _send(disperser, request, [column.serialize() for column in columns])
+
+
+async def get_points(disperser: Disperser, request: web.Request) -> web.StreamResponse:
+    """Points in the order asked, all of them or an error."""
+    wanted = _wanted(request, "point", "point", count=POINTS, most=MOST_POINTS)
+    header = await disperser.client.header(_blob_id(request))
+    with disperser.reads.hold(len(wanted) * point_bytes(header.row_count)):
+        points = await disperser.client.points(header, wanted)
+        return await _send(disperser, request, [point.serialize() for point in points])
+
+
+async def get_page(disperser: Disperser, request: web.Request) -> web.Response:
+    """The first member's feed: cursors belong to one node."""
+
+    def number(name: str, otherwise: int, *, least: int, most: int) -> int:
+        text = parameters.single(request.query.getall(name, []), name)
+        return otherwise if text is None else parameters.number(text, name, least=least, most=most)
+
+    after = number("after", 0, least=0, most=parameters.CURSOR_BOUND)
+    limit = number("limit", parameters.FEED_DEFAULT, least=1, most=parameters.FEED_LIMIT)
+    label = parameters.label(parameters.single(request.query.getall("label", []), "label"), "label")
+    events = await disperser.client.list(after, limit, label or None)
+    return json_answer({"blobs": [_event(event) for event in events]})
+
+
+def _event(event: FeedEvent) -> dict[str, Any]:
+    return {
+        "cursor": event.cursor,
+        "blob_id": event.blob_id.hex0x,
+        "header": "0x" + event.header.serialize().hex(),
+        "expires_at": event.expires_at,
+        "label": event.label,
+        "certificate": None if event.certificate is None else "0x" + event.certificate.hex(),
+    }
+
+
+async def _statuses(disperser: Disperser, blob_id: BlobId) -> list[BlobStatus]:
+    async def ask(url: str) -> BlobStatus | None:
+        try:
+            async with asyncio.timeout(STATUS_S):
+                return await disperser.client.status(blob_id, node=url)
+        except (HoldfastError, TimeoutError):
+            return None
+
+    answers = await asyncio.gather(*(ask(url) for url in disperser.client.nodes))
+    return [status for status in answers if status is not None]
+
+
+async def _send(
+    disperser: Disperser, request: web.Request, items: Sequence[bytes]
+) -> web.StreamResponse:
+    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: OCTETS, **_LASTING})
+    return await send(request, response, items, pace=disperser.pace(), timers=disperser.timers)
+
+
+def _wanted(
+    request: web.Request, parameter: str, unit: str, *, count: int, most: int
+) -> Sequence[int]:
+    text = parameters.single(request.query.getall(parameter, []), parameter)
+    return parameters.indices(text, unit, count=count, most=most)
+
+
+def _blob_id(request: web.Request) -> BlobId:
+    return BlobId.from_hex(request.match_info["id"])

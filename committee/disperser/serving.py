@@ -1,0 +1,154 @@
+"""A disperser started and stopped: files, listening socket, in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from committee.disk import read_file
+from committee.disperser.bounds import CONNECTIONS
+from committee.disperser.disperser import Disperser
+from committee.disperser.routes import disperser_routes
+from committee.disperser.settings import DisperserSettings
+from committee.disperser.tenant_file import TenantFile
+from committee.documents import LONGEST_DOCUMENT_BYTES, Committee
+from committee.secp256k1 import EthereumKey
+from da_node.client import Pace
+from da_node.client.client import local_pace
+from da_node.service import BadConfiguration, logger
+from da_node.service.http.application import Front, application_of
+from da_node.service.http.connection import Connections, Site
+from da_node.service.http.deadlines import Timers
+from da_node.service.http.tls import tls_context
+from da_node.service.kzg_pool import KzgPool
+
+LONGEST_KEY_BYTES: Final = 256
+OTHERS: Final = 0o077
+"""Permission bits of everybody but the owner."""
+
+_log = logger(__name__)
+
+
+def unix_clock() -> int:
+    """Whole seconds since 1970 by this machine's clock."""
+    return int(time.time())
+
+
+def read_key(path: Path) -> EthereumKey:
+    """The key that requests to members are signed with. Raises BadConfiguration, BadSigner,
+    BadDocument, OSError.
+    """
+    if path.stat().st_mode & OTHERS:
+        reason = f"{path} can be read by others; chmod 600 it"
+        raise BadConfiguration(source="settings", name="key_file", reason=reason)
+    return EthereumKey.from_hex(read_file(path, LONGEST_KEY_BYTES).decode("utf-8", "replace"))
+
+
+def require_safe(settings: DisperserSettings) -> None:
+    """Without tokens only this machine may post. Raises BadConfiguration."""
+    if settings.tenants is None and not _is_loopback(settings.host):
+        reason = (
+            f"{settings.host} is not loopback, and without `tenants` whoever reaches it may post"
+        )
+        raise BadConfiguration(source="settings", name="host", reason=reason)
+
+
+@asynccontextmanager
+async def running_disperser(
+    settings: DisperserSettings,
+    *,
+    committee: Committee,
+    key: EthereumKey,
+    kzg: KzgPool,
+    clock: Callable[[], int] = unix_clock,
+    timers: Timers | None = None,
+    pace: Pace | None = None,
+) -> AsyncIterator[tuple[Disperser, str]]:
+    """A disperser that listens, and its URL; stopped in order at the end. Owns `kzg`.
+
+    Raises BadConfiguration, BadDocument, OSError.
+    """
+    require_safe(settings)
+    tls = tls_context(settings.tls_cert, settings.tls_key)
+    tenants = None if settings.tenants is None else TenantFile(settings.tenants)
+    timers = timers or asyncio.get_running_loop()
+    disperser = Disperser(
+        settings=settings,
+        committee=committee,
+        key=key,
+        kzg=kzg,
+        tenants=tenants,
+        clock=clock,
+        timers=timers,
+        pace=pace or local_pace(),
+    )
+    runner = web.AppRunner(_application(disperser), shutdown_timeout=settings.shutdown_grace_s)
+    connections = Connections(
+        max_count=CONNECTIONS, header_timeout_s=settings.header_timeout_s, timers=timers
+    )
+    disperser.metrics.connections.set_function(lambda: connections.count)
+    try:
+        await disperser.start()
+        await runner.setup()
+        site = Site(
+            runner,
+            host=settings.host,
+            port=settings.port,
+            connections=connections,
+            ssl_context=tls,
+        )
+        await site.start()
+        yield disperser, site.url
+    finally:
+        # In this order: no new requests, then those under way, then what they left behind.
+        disperser.health.stop("stopping")
+        await runner.cleanup()
+        await disperser.stop()
+
+
+async def run_disperser(settings: DisperserSettings, *, kzg: KzgPool, stop: asyncio.Event) -> None:
+    """Run until `stop` is set. Raises as `running_disperser` and reading the files do."""
+    if settings.keyset is None or settings.key_file is None:
+        raise BadConfiguration(source="settings", name="keyset", reason="must be named")
+    require_safe(settings)
+    key = read_key(settings.key_file)
+    data = read_file(settings.keyset, LONGEST_DOCUMENT_BYTES)
+    committee = await asyncio.to_thread(Committee.parse, data, source=str(settings.keyset))
+    async with running_disperser(settings, committee=committee, key=key, kzg=kzg) as (_, url):
+        _log.info(
+            "listening",
+            url=url,
+            address=key.address.hex0x,
+            keyset_hash=committee.keyset.hash.hex0x,
+            members=len(committee.members),
+        )
+        await stop.wait()
+        _log.info("stopping", grace_s=settings.shutdown_grace_s)
+    _log.info("stopped")
+
+
+def _application(disperser: Disperser) -> web.Application:
+    front = Front(
+        title="Holdfast disperser",
+        description="Payloads in, spread over a committee; certificates out; read back.",
+        metrics=disperser.metrics.front,
+        rates=disperser.rates,
+        timers=disperser.timers,
+        request_timeout_s=disperser.settings.request_timeout_s,
+        trust_forwarded=disperser.settings.trust_forwarded,
+    )
+    return application_of(disperser_routes(disperser), front)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
