@@ -84,12 +84,13 @@ def run_signer(output: Output, keystore: Path, password_file: Path, socket: Path
     """
     configure_logging("info", None)
     with locked_key(keystore, password_file) as key:
-        _log.info("signing", public_key=key.public_key.hex0x, socket=str(socket))
 
         async def serve() -> None:
             stop = _stopped()
             async with running_signer(key, socket):
+                _log.info("signing", public_key=key.public_key.hex0x, socket=str(socket))
                 await stop.wait()
+            _log.info("stopped")
 
         asyncio.run(serve())
 

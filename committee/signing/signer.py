@@ -13,7 +13,6 @@ from typing import Protocol
 from committee.attestation import Attestation
 from committee.bls import PublicKey, SecretKey, Signature
 from committee.errors import KeyInUse
-from committee.keystore import read_keystore
 
 
 class Signer(Protocol):
@@ -54,6 +53,9 @@ def locked_key(keystore: Path, password_file: Path) -> Iterator[SecretKey]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise KeyInUse(what=str(keystore)) from None
+        # Late, for it takes half a second, and a member with a signer can do without.
+        from committee.keystore import read_keystore
+
         # A password ends with its line; all else in the file is part of it.
         password = password_file.read_text(encoding="utf-8").removesuffix("\n")
         yield read_keystore(keystore, password)

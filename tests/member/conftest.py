@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,6 +17,8 @@ from committee.documents import Committee
 from committee.member.serving import running_member
 from committee.member.settings import MemberSettings
 from committee.signing.signer import LocalSigner, Signer
+
+sys.path.append(str(Path(__file__).parent.parent / "store"))  # its double of the database
 
 
 @pytest.fixture

@@ -113,6 +113,12 @@ def blob(seed: int = 0) -> EncodedBlob:
     return encode(bytes((seed,)) + bytes(range(256)) * 1400, kzg())
 
 
+@functools.cache
+def small_blob(seed: int) -> EncodedBlob:
+    """An encoded blob of one row."""
+    return encode(bytes((seed, 1)), kzg())
+
+
 def dispersal(
     of: EncodedBlob | None = None,
     *,
