@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final
 
-import da_node
 from committee.disperser.bounds import (
     CONNECTIONS_PER_UPLOAD,
     RATE_BURST_S,
@@ -32,7 +31,7 @@ from committee.secp256k1 import EthereumKey
 from da_node.client import Client, Limits, Pace
 from da_node.client.transport import Transport
 from da_node.coding import EncodedBlob, encode
-from da_node.service import Health, NotReady, logger
+from da_node.service import VERSION, Health, NotReady, logger
 from da_node.service.http.admission import Admission
 from da_node.service.http.deadlines import Timers
 from da_node.service.http.pacing import Pace as TransferPace
@@ -191,7 +190,7 @@ class Disperser:
         settings = self.settings
         return {
             "node_id": self.address.hex0x,
-            "version": da_node.__version__,
+            "version": VERSION,
             "keyset_hash": self.keyset.hash.hex0x,
             "arc": {"start": 0, "count": 0},
             "limits": {

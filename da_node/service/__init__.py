@@ -4,6 +4,7 @@ commands. Nothing here knows what a blob is. The roots of the error tree are her
 other packages hang their own errors under them.
 """
 
+from da_node import __version__ as VERSION
 from da_node.errors import (
     BadConfiguration,
     BadData,
@@ -52,6 +53,7 @@ from da_node.service.units import format_bytes, parse_bytes, parse_rate, parse_s
 __all__ = [
     "METRICS_CONTENT_TYPE",
     "PROBLEM_CONTENT_TYPE",
+    "VERSION",
     "BadConfiguration",
     "BadData",
     "BadRequest",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,16 @@ from typing import Any
 
 import aiohttp
 import pytest
-from disperser_specimens import DISPERSER, EXPIRES_AT, NOW, PAYLOAD, blob, keyset, kzg
+from disperser_specimens import (
+    DISPERSER,
+    EXPIRES_AT,
+    NOW,
+    PAYLOAD,
+    RememberingExecutor,
+    blob,
+    keyset,
+    kzg,
+)
 from fake_member import FakeMember, ManualPace, eventually, once, signing_as
 
 from committee.certificate import Certificate, verify_certificate
@@ -76,7 +84,7 @@ async def start(members: list[FakeMember], committee: Committee) -> AsyncIterato
                     ),
                     committee=committee,
                     key=DISPERSER,
-                    kzg=KzgPool(1, lambda: ThreadPoolExecutor(1)),
+                    kzg=KzgPool(1, RememberingExecutor),
                     clock=lambda: NOW,
                     pace=time.pace,
                 )
