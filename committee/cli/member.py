@@ -48,7 +48,7 @@ def run(output: Output, config: Path | None, **flags: Any) -> None:
 
 
 async def _run(settings: MemberSettings) -> None:
-    await run_member(settings, kzg=KzgPool(settings.kzg_workers), stop=_stopped())
+    await run_member(settings, kzg=KzgPool(settings.kzg_workers, proves=False), stop=_stopped())
 
 
 @click.group()

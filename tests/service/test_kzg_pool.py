@@ -167,6 +167,24 @@ def test_a_pool_is_ready_from_the_end_of_warming_to_its_close() -> None:
     assert not pool.ready
 
 
+@pytest.mark.parametrize(
+    ("proves", "task"), [(True, "_commit_and_prove"), (False, "_is_commitment")]
+)
+def test_warming_loads_what_the_service_will_need(proves: bool, task: str) -> None:
+    asked: list[str] = []
+
+    class Noting(ThreadsInstead):
+        def submit(self, *task: Any, **named: Any) -> Future[Any]:
+            asked.append(task[0].__name__)
+            return super().submit(*task, **named)
+
+    pool = KzgPool(2, lambda: Noting(iter(())), proves=proves)
+    pool.warm()
+    assert pool.ready
+    assert asked == [task, task]
+    pool.close()
+
+
 def test_warming_survives_a_worker_that_dies() -> None:
     make = Makes(True)
     with open_pool(make) as pool:
