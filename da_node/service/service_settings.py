@@ -53,7 +53,7 @@ class ServiceSettings(Settings, frozen=True, kw_only=True):
             le=1024,
             description="Payloads taken in at once; each may hold body_limit_bytes of memory.",
         ),
-    ] = 8
+    ] = 64
     max_reads: Annotated[
         int, Meta(ge=1, le=65_536, description="Reads answered at once; beyond it, 429.")
     ] = 64
