@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from da_node.client import RetryPolicy
+
 LAGGING_BYTES: Final = 512 << 20
 """Memory of certified blobs whose last members are still waited for; each holds twice its payload.
 Beyond it the oldest is let go: it is certified, and members repair what they lack."""
@@ -35,3 +37,7 @@ RATE_BURST_S: Final = 2
 
 RATE_CLIENTS: Final = 65_536
 """Clients whose rate is remembered: about 200 bytes each, 13 MB."""
+
+READ_RETRY: Final = RetryPolicy(attempts=2, first_s=0.1, longest_s=1.0, deadline_s=5.0)
+"""A member that does not answer is soon left out of a read: others hold enough, and a reader who is
+told 503 comes again by itself."""

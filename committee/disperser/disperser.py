@@ -15,6 +15,7 @@ from committee.disperser.bounds import (
     RATE_BURST_S,
     RATE_CLIENTS,
     READ_MEMORY_BYTES,
+    READ_RETRY,
     THREADS,
     UPLOADS_IN_MEMORY,
 )
@@ -105,6 +106,7 @@ class Disperser:
             [member.url for member in committee.members],
             kzg=kzg,
             threads=self._threads,
+            policy=READ_RETRY,
             pace=pace,
             operation_s=settings.request_timeout_s,
         )
