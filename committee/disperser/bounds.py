@@ -23,6 +23,9 @@ CERTIFICATE_ANSWER_BYTES: Final = 64 << 10
 CONNECTIONS_PER_UPLOAD: Final = 3
 """To each member: an attempt, its hedge, and one that hands in an earlier certificate."""
 
+CONNECTIONS_PER_READ: Final = 4
+"""To members: a read asks a few at once, and one that is silent must not hold up other reads."""
+
 CONNECTIONS: Final = 1024
 """Clients' connections open at once; each holds at most a header (512 KiB) and 128 KiB of body."""
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from committee.disperser.bounds import (
+    CONNECTIONS_PER_READ,
     CONNECTIONS_PER_UPLOAD,
     RATE_BURST_S,
     RATE_CLIENTS,
@@ -106,6 +107,7 @@ class Disperser:
             [member.url for member in committee.members],
             kzg=kzg,
             threads=self._threads,
+            limits=Limits(connections=CONNECTIONS_PER_READ * settings.max_reads),
             policy=READ_RETRY,
             pace=pace,
             operation_s=settings.request_timeout_s,

@@ -106,6 +106,13 @@ async def test_one_member_fewer_still_certifies_two_fewer_are_told_and_all_is_re
         assert receipt.certificate is not None
         certificate = verify_certificate(Certificate.parse(receipt.certificate), keyset())
         assert certificate.header == receipt.header
+        status = await rollup.status(receipt.blob_id)
+        assert (status.state, status.label) == ("available", "my-rollup")
+        assert len(status.columns) >= 96
+        (event,) = await rollup.list(label="my-rollup")
+        assert event.blob_id == receipt.blob_id
+        points = await rollup.points(receipt.header, [0, 8191, 4096], node=devnet.url)
+        assert [point.index for point in points] == [0, 8191, 4096]
 
         await devnet.stops[0].aclose()
         second = await rollup.post(PAYLOAD[:-1])
