@@ -79,8 +79,11 @@ class Putting:
         if existing is None or existing.bucket < bucket:
             record = self._put_under(log, header, columns, bucket, label, existing, pledging)
         else:
-            absent = [column for column in columns if not existing.holds(column.index)]
-            record = self._add(log, existing, absent, pledging)
+            lacking = [column for column in columns if not existing.holds(column.index)]
+            if pledge is not None and pledge not in self._reader.pledges(bucket, header.blob_id):
+                # What was stored before may be damaged since; a new promise is about these bytes.
+                lacking = list(columns)
+            record = self._add(log, existing, lacking, pledging)
         return Stored(
             created=existing is None or not is_served(existing.expires_at, self._clock()),
             expires_at=record.expires_at,

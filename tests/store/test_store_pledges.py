@@ -12,6 +12,7 @@ from da_node.coding import EncodedBlob
 from da_node.errors import Bug, StoreFault, UnknownBlob
 from da_node.retention import HOUR_S, bucket_of
 from da_node.store import Store
+from da_node.store.layout import piece_key
 
 Open = Callable[..., Store]
 PLEDGE, OTHER = b"\x01" * 32, b"\x02" * 32
@@ -45,6 +46,19 @@ def test_an_earlier_pledge_moves_nothing_and_a_later_one_moves_the_columns(
     assert (record.expires_at, record.columns) == (LATER, (1, 2))
     for expires_at in (EARLIER, EXPIRY, LATER):
         assert store.pledges(blob.blob_id, expires_at) == [PLEDGE]
+
+
+def test_a_new_pledge_does_not_rest_on_columns_that_are_damaged(
+    lossy_store: Callable[..., Store], disk: LossyDisk, blobs: list[EncodedBlob]
+) -> None:
+    put(lossy_store(), blobs[0], EXPIRY)
+    piece = piece_key(bucket_of(EXPIRY), blobs[0].blob_id, 2, 1)
+    disk.synced[piece] = bytes(len(disk.synced[piece]))
+    store = lossy_store()
+    assert store.read_column(store.record(blobs[0].blob_id), 2) is None
+    put(store, blobs[0], EARLIER)
+    assert store.read_column(store.record(blobs[0].blob_id), 2) is not None
+    assert store.record(blobs[0].blob_id).expires_at == EXPIRY
 
 
 def test_pledges_and_certificates_go_with_their_own_expiry(
