@@ -12,13 +12,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import archive_write, coding, memory
+from benchmarks import archive_write, coding, member_attest, memory
 from benchmarks.measure import Row
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "coding": coding.run,
     "memory": memory.run,
     "archive": archive_write.run,
+    "member": member_attest.run,
 }
 RESULTS = Path(__file__).with_name("results.json")
 
