@@ -46,6 +46,8 @@ PURE = {"da_node.retention"} | {
         "certificate",
         "plan",
         "documents",
+        "disperser.spreading",
+        "disperser.tenants",
     )
 }
 """The pure modules beside `da_node.coding`."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from disperser_specimens import DISPERSER, EXPIRES_AT, NOW, blob, keyset, secret
@@ -27,9 +27,18 @@ class Network:
 
     members: list[FakeMember]
     committee: Committee
-    sender: Sender
     time: ManualPace
-    metrics: DisperserMetrics
+    make: Callable[[], tuple[Sender, DisperserMetrics]]
+    sender: Sender = field(init=False)
+    metrics: DisperserMetrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sender, self.metrics = self.make()
+
+    async def kill(self) -> None:
+        """The sender is gone, with all it knew; another one takes its place."""
+        await self.sender.drain(0)
+        self.sender, self.metrics = self.make()
 
     async def spread(self) -> Spread:
         async with asyncio.timeout(20):  # a test that waits in vain fails
@@ -57,20 +66,26 @@ def committee(members: list[FakeMember]) -> Committee:
 
 @pytest.fixture
 async def network(members: list[FakeMember], committee: Committee) -> AsyncIterator[Network]:
-    time, metrics = ManualPace(), DisperserMetrics()
+    time = ManualPace()
     transport = Transport(limits=Limits(connections=64), policy=PATIENCE.retry, pace=time.pace)
     await transport.open()
     with ThreadPoolExecutor(4) as executor:
-        sender = Sender(
-            committee=committee,
-            key=DISPERSER,
-            transport=transport,
-            executor=executor,
-            patience=PATIENCE,
-            clock=lambda: NOW,
-            pace=time.pace,
-            metrics=metrics,
-        )
-        yield Network(members, committee, sender, time, metrics)
-        await sender.drain(0)
+
+        def make() -> tuple[Sender, DisperserMetrics]:
+            metrics = DisperserMetrics()
+            sender = Sender(
+                committee=committee,
+                key=DISPERSER,
+                transport=transport,
+                executor=executor,
+                patience=PATIENCE,
+                clock=lambda: NOW,
+                pace=time.pace,
+                metrics=metrics,
+            )
+            return sender, metrics
+
+        network = Network(members, committee, time, make)
+        yield network
+        await network.sender.drain(0)
     await transport.close()

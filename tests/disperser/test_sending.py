@@ -20,6 +20,7 @@ from fake_member import (
 )
 
 from committee.certificate import Certificate, verify_certificate
+from committee.disperser.sending import Spread
 from committee.disperser.spreading import OVERDUE
 from committee.errors import DispersalFailed, ReplayedRequest, UnknownDisperser
 from da_node.coding import payload_of, verify_columns
@@ -178,3 +179,26 @@ async def test_draining_ends_what_does_not_end(network: Network) -> None:
     await network.spread()
     await network.sender.drain(0)
     assert network.sender._running == set()
+
+
+@pytest.mark.parametrize("signed", range(5))
+async def test_killed_at_any_step_the_next_one_gets_the_same_certificate(
+    network: Network, signed: int
+) -> None:
+    """Killed once so many members have signed; those that have not are silent until then."""
+    for member in network.members[signed:]:
+        member.conduct = [silent]
+    spreading = asyncio.create_task(network.spread())
+    await eventually(lambda: all(member.dispersals for member in network.members))
+    signatures = [network.metrics.signatures.labels(f"member-{i}") for i in range(signed)]
+    await eventually(lambda: all(one._value.get() == 1 for one in signatures))
+    await network.kill()
+    first = (await asyncio.gather(spreading, return_exceptions=True))[0]
+    second = await network.spread()
+    assert second.certificate.attestation.expires_at == EXPIRES_AT
+    assert second.certificate.header == blob().header
+    if isinstance(first, Spread):
+        assert signed >= keyset().threshold
+        assert first.certificate.attestation == second.certificate.attestation
+    # What was asked before is asked under a new signature, since a member takes each but once.
+    await eventually(lambda: all(member.times == [NOW, NOW, NOW + 1] for member in network.members))
