@@ -19,6 +19,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "coding": coding.run,
     "memory": memory.run,
     "archive": archive_write.run,
+    "stall": event_loop_stall.run,
     "member": member_attest.run,
 }
 RESULTS = Path(__file__).with_name("results.json")
