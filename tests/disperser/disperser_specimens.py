@@ -13,7 +13,7 @@ from committee.bls import SecretKey
 from committee.keyset import Keyset, VerifiedKeyset, verify_keyset
 from committee.secp256k1 import EthereumKey
 from committee.values import NetworkId
-from da_node.coding import BlobId, EncodedBlob, LocalKzg, encode
+from da_node.coding import BlobId, EncodedBlob, Kzg, encode, local_prover
 
 NOW: Final = 1_800_000_123
 EXPIRES_AT: Final = -(-(NOW + 1_572_864) // 3600) * 3600
@@ -44,9 +44,9 @@ def keyset(n: int = 4, faults: int = 1) -> VerifiedKeyset:
     return verify_keyset(plain, tuple(secret(i).prove_possession() for i in range(n)))
 
 
-@functools.cache
-def kzg() -> LocalKzg:
-    return LocalKzg()
+def kzg() -> Kzg:
+    """The one that `KzgPool`'s work uses as well: its tables take a second or two to make."""
+    return local_prover()
 
 
 class RememberingExecutor(Executor):
