@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import archive_write, coding, member_attest, memory
+from benchmarks import archive_write, coding, event_loop_stall, member_attest, memory
 from benchmarks.measure import Row
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
