@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 import pytest
-from disperser_specimens import DISPERSER, EXPIRES_AT, NOW, blob, keyset, secret
+from disperser_specimens import DISPERSER, NOW, keyset, secret
 from fake_member import FakeMember, ManualPace
+from network_under_test import PATIENCE, Network
 
 from committee.disperser.metrics import DisperserMetrics
-from committee.disperser.sending import Sender, Spread
-from committee.disperser.spreading import Patience
+from committee.disperser.sending import Sender
 from committee.documents import Committee, Member, committee_of
-from da_node.client import Limits, RetryPolicy
+from da_node.client import Limits
 from da_node.client.transport import Transport
-
-PATIENCE = Patience(hedge_s=2.0, blob_s=30.0, member_s=60.0, retry=RetryPolicy(first_s=1.0))
-
-
-@dataclass
-class Network:
-    """Members, their time, and a sender."""
-
-    members: list[FakeMember]
-    committee: Committee
-    time: ManualPace
-    make: Callable[[], tuple[Sender, DisperserMetrics]]
-    sender: Sender = field(init=False)
-    metrics: DisperserMetrics = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.sender, self.metrics = self.make()
-
-    async def kill(self) -> None:
-        """The sender is gone, with all it knew; another one takes its place."""
-        await self.sender.drain(0)
-        self.sender, self.metrics = self.make()
-
-    async def spread(self) -> Spread:
-        async with asyncio.timeout(20):  # a test that waits in vain fails
-            return await self.sender.spread(blob(), expires_at=EXPIRES_AT, label="a label")
 
 
 @pytest.fixture

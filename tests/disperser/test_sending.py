@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from conftest import PATIENCE, Network
 from disperser_specimens import EXPIRES_AT, NOW, PAYLOAD, blob, keyset, kzg
 from fake_member import (
     Conduct,
@@ -18,6 +17,7 @@ from fake_member import (
     signing_as,
     silent,
 )
+from network_under_test import PATIENCE, Network
 
 from committee.certificate import Certificate, verify_certificate
 from committee.disperser.sending import Spread
