@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 
 import pytest
-from conftest import Running, StartNode
 from node_under_test import EXPIRY, NOW, damage, eventually, is_sound, lose
+from running_node import Running, StartNode
 
 from da_node.coding import Header
 from da_node.errors import StoreFault

@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Awaitable, Callable
 
 import pytest
-from conftest import Running, StartNode
 from node_under_test import RawConnection, eventually
+from running_node import Running, StartNode
 
 from da_node.api import serving
 from da_node.service.http import connection as connection_module

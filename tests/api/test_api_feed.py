@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from conftest import Running, StartNode
 from node_under_test import eventually
+from running_node import Running, StartNode
 
 from da_node.api import feed
 from da_node.node import bounds

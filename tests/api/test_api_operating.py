@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Running, StartNode
 from node_under_test import NOW, RememberedKzg
+from running_node import Running, StartNode
 
 import da_node
 from da_node.api.serving import running_node

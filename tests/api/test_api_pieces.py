@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from conftest import Running
 from node_under_test import RememberedKzg, damage, eventually, is_sound, lose
+from running_node import Running
 
 from da_node.coding import (
     BlobId,

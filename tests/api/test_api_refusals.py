@@ -7,8 +7,8 @@ import socket
 import struct
 
 import pytest
-from conftest import Running, StartNode
 from node_under_test import eventually
+from running_node import Running, StartNode
 
 FOREIGN = "0x" + "ab" * 32
 HOST = b"Host: node\r\n"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Running, StartNode
 from node_under_test import EXPIRY, NOW, damage, eventually, is_sound, lose
+from running_node import Running, StartNode
 
 from da_node.archive import read_archive
 from da_node.coding import BlobId
