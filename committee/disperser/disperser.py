@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -72,7 +71,7 @@ class Disperser:
         self._kzg = kzg
         self._tenants = tenants
         self._quotas = Quotas()
-        self._threads = settings.kernel_threads or os.cpu_count() or 1
+        self._threads = settings.threads
         patience = Patience(
             hedge_s=settings.hedge_s,
             blob_s=settings.dispersal_timeout_s,

@@ -10,7 +10,6 @@ order ─▶ parse ─▶ verify ─▶ columns, then pledge; one sync ─▶ si
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass
 
 from committee.bls import Signature
@@ -82,7 +81,7 @@ class Member:
         order.receive(digest)
         dispersal = await workers.compute.run(Dispersal.parse, body, self.kzg)
         order.accept(dispersal, self.node.clock())
-        threads = self.node.settings.kernel_threads or os.cpu_count() or 1
+        threads = self.node.settings.threads
         with self.metrics.verify_seconds.time():
             order.verify(
                 await workers.compute.run(

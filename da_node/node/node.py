@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -72,7 +71,7 @@ class Node:
         self.metrics = metrics
         self.store = store
         self._kzg = kzg
-        threads = settings.kernel_threads or os.cpu_count() or 1
+        threads = settings.threads
         # While the curve work of some payloads is done elsewhere, one more keeps the cores busy.
         self.workers = workers = Workers(encodes_at_once=settings.kzg_workers + 1)
         self.events = Broadcast[int](

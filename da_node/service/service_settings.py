@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -94,7 +95,7 @@ class ServiceSettings(Settings, frozen=True, kw_only=True):
             ge=1,
             le=256,
             description="Threads that one encode, verification or recovery works with.",
-            extra={"default_means": "one per core"},
+            extra={"default_means": "all cores but one"},
         ),
     ] = None
     kzg_workers: Annotated[
@@ -132,6 +133,12 @@ class ServiceSettings(Settings, frozen=True, kw_only=True):
             "that sets it."
         ),
     ] = False
+
+    @property
+    def threads(self) -> int:
+        """Threads for the kernel: as set, or all cores but one, which is the event loop's. With a
+        thread on every core the loop waits its turn for tens of milliseconds."""
+        return self.kernel_threads or max(1, (os.cpu_count() or 1) - 1)
 
     def check(self) -> None:
         """A certificate and its key come together."""
