@@ -63,4 +63,5 @@ def write(rows: list[Row]) -> None:
     RESULTS.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
