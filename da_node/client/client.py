@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, overload
 
 from da_node.client import feed
 from da_node.client.addresses import node_urls
@@ -17,14 +17,16 @@ from da_node.client.choosing import first_answer
 from da_node.client.documents import BlobStatus, FeedEvent, NodeInfo, Receipt
 from da_node.client.fetching import Ask, Fetcher
 from da_node.client.posting import post_request, receipt_of, require_own
-from da_node.client.reader import Reader
+from da_node.client.reader import Custody, Reader
 from da_node.client.retry import RetryPolicy
 from da_node.client.survey import Survey, enough_points, is_enough
 from da_node.client.together import both
 from da_node.client.transport import Limits, Pace, Transport
 from da_node.client.wire import MAX_POINTS, Progress
 from da_node.coding import (
+    COLUMNS,
     DATA_COLUMNS,
+    POINTS_PER_COLUMN,
     BlobId,
     Header,
     Kzg,
@@ -36,7 +38,13 @@ from da_node.coding import (
     merkle_root_of,
     recover_from_points,
 )
-from da_node.errors import HoldfastError, NotEnoughReached, OperationTimeout
+from da_node.errors import (
+    FalseAnswer,
+    HoldfastError,
+    NotEnoughReached,
+    OperationTimeout,
+    Rejected,
+)
 
 OPERATION_S: Final = 900.0
 """Time that one call may take: the longest payload, 130 MB, at 150 kB/s."""
@@ -58,6 +66,10 @@ class Client:
     A blob is named by its id, or by its header where that is known, which saves fetching it.
     Reads use all nodes and need none of them to be honest. What belongs to one node, such as its
     feed, is asked of `node`, the first one if that is not named.
+
+    `custody` says, by URL, which columns of this blob each node keeps, as the keyset that its
+    certificate names has it; nodes say only what they keep of blobs of today. It is believed
+    instead of them, and a node that is not in it is asked only where the others are not enough.
 
     Errors are those of `da_node.errors`: a node's refusal as the class it answered with,
     `PeerUnreachable`, `FalseAnswer`, `NoNode` and `NotEnoughReached` for what could not be had,
@@ -136,6 +148,7 @@ class Client:
         blob: BlobId | Header,
         *,
         certified: bool = False,
+        custody: Custody | None = None,
         progress: Progress | None = None,
     ) -> bytearray:
         """The payload.
@@ -146,7 +159,8 @@ class Client:
         """
         async with self._within("reading"):
             header = await self._header_of(blob)
-            return await self._read(header, 0, header.payload_length, certified, progress)
+            reader = self._reader(header, custody, progress)
+            return await self._read(reader, 0, header.payload_length, certified)
 
     async def get_range(
         self,
@@ -155,6 +169,7 @@ class Client:
         stop: int,
         *,
         certified: bool = False,
+        custody: Custody | None = None,
         progress: Progress | None = None,
     ) -> bytearray:
         """Payload bytes start … stop-1, from just the data columns that hold them if these can be
@@ -162,7 +177,8 @@ class Client:
         """
         async with self._within("reading"):
             header = await self._header_of(blob)
-            return await self._read(header, start, stop, certified, progress)
+            reader = self._reader(header, custody, progress)
+            return await self._read(reader, start, stop, certified)
 
     # ------------------------------------------------------------ pieces
 
@@ -171,15 +187,39 @@ class Client:
         async with self._within("reading a header"):
             return await self._header_of(blob_id)
 
-    async def certificate(self, blob_id: BlobId) -> bytes:
-        """The blob's certificate, not verified: that needs its keyset. Raises NotFound."""
+    @overload
+    async def certificate(self, blob_id: BlobId) -> bytes: ...
+    @overload
+    async def certificate(self, blob_id: BlobId, *, accept: Callable[[bytes], T]) -> T: ...
+    async def certificate(
+        self, blob_id: BlobId, *, accept: Callable[[bytes], Any] | None = None
+    ) -> Any:
+        """The blob's certificate: as it came, not verified, since that needs its keyset, or what
+        `accept` makes of it.
+
+        `accept` runs in a thread. Where it raises Rejected the node has served something false,
+        and the next one is asked. Raises NotFound.
+        """
+
+        async def attempt(node: str) -> Any:
+            data = await self._single.certificate(node, blob_id)
+            if accept is None:
+                return data
+            try:
+                return await asyncio.to_thread(accept, data)
+            except Rejected as error:
+                raise FalseAnswer(url=node, what="certificate", reason=str(error)) from None
+
         async with self._within("reading a certificate"):
-            return await self._first(
-                "certificate", lambda node: self._single.certificate(node, blob_id)
-            )
+            return await self._first("certificate", attempt)
 
     async def columns(
-        self, blob: BlobId | Header, indices: Sequence[int], *, node: str | None = None
+        self,
+        blob: BlobId | Header,
+        indices: Sequence[int],
+        *,
+        node: str | None = None,
+        custody: Custody | None = None,
     ) -> list[VerifiedColumn]:
         """Columns, verified, in the order asked.
 
@@ -190,19 +230,24 @@ class Client:
             header = await self._header_of(blob)
             if node is not None:
                 return await self._patient.columns(node, header, indices)
-            survey = Survey(self.nodes, self._policy)
-            columns = await self._reader(header, survey, None).exactly(indices)
+            reader = self._reader(header, custody, None)
+            columns = await reader.exactly(indices)
             if len(columns) < len(indices):
                 raise NotEnoughReached(
                     unit="columns",
                     held=len(columns),
                     needed=len(indices),
-                    failures=survey.failures,
+                    failures=reader.failures,
                 )
             return columns
 
     async def points(
-        self, blob: BlobId | Header, indices: Sequence[int], *, node: str | None = None
+        self,
+        blob: BlobId | Header,
+        indices: Sequence[int],
+        *,
+        node: str | None = None,
+        custody: Custody | None = None,
     ) -> Points:
         """Points, verified, in the order asked; `node` as with `columns`."""
         async with self._within("reading points"):
@@ -211,8 +256,17 @@ class Client:
                 return await self._points_of(node, header, indices)
             found: dict[int, VerifiedPoint] = {}
             failures: dict[str, str] = {}
-            for url in self.nodes:
-                lacking = [index for index in indices if index not in found]
+            kept = custody or {}
+            rounds = [(url, kept[url]) for url in self.nodes if url in kept]
+            rounds += [(url, range(COLUMNS)) for url in self.nodes]
+            for url, columns in rounds:
+                lacking = [
+                    index
+                    for index in indices
+                    if index not in found and index // POINTS_PER_COLUMN in columns
+                ]
+                if not lacking:
+                    continue
                 try:
                     points = await self._points_of(url, header, lacking)
                 except HoldfastError as error:
@@ -269,12 +323,13 @@ class Client:
     def _fetcher(self, ask: Ask) -> Fetcher:
         return Fetcher(ask=ask, kzg=self._kzg, threads=self._threads)
 
-    def _reader(self, header: Header, survey: Survey, progress: Progress | None) -> Reader:
+    def _reader(self, header: Header, custody: Custody | None, progress: Progress | None) -> Reader:
         return Reader(
             fetcher=self._single,
             pace=self._pace,
-            survey=survey,
+            survey=Survey(self.nodes, self._policy),
             header=header,
+            custody=custody,
             progress=progress,
         )
 
@@ -302,12 +357,9 @@ class Client:
             points += await self._patient.points(node, header, batch)
         return points
 
-    async def _read(
-        self, header: Header, start: int, stop: int, certified: bool, progress: Progress | None
-    ) -> bytearray:
+    async def _read(self, reader: Reader, start: int, stop: int, certified: bool) -> bytearray:
+        header = reader.header
         wanted = columns_of_range(header, start, stop)
-        survey = Survey(self.nodes, self._policy)
-        reader = self._reader(header, survey, progress)
         columns = await reader.columns(wanted)
         if is_enough({column.index for column in columns}, wanted):
             return await asyncio.to_thread(
@@ -319,7 +371,7 @@ class Client:
                 unit="columns",
                 held=len(columns),
                 needed=DATA_COLUMNS,
-                failures=survey.failures,
+                failures=reader.failures,
             )
         recovered = await asyncio.to_thread(
             recover_from_points, header, points, certified, self._kzg

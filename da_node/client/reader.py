@@ -7,7 +7,7 @@ verified against the blob's header, which hashes to the id.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from da_node.client.fetching import Fetcher
@@ -35,6 +35,9 @@ _log = logger(__name__)
 
 T = TypeVar("T")
 
+Custody = Mapping[str, Collection[int]]
+"""Columns that each node keeps of one blob, by its URL."""
+
 
 class Reader:
     """One read of one blob: `exactly`, or `columns` and then, where these are too few, `points`."""
@@ -46,17 +49,26 @@ class Reader:
         pace: Pace,
         survey: Survey,
         header: Header,
+        custody: Custody | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """`fetcher` makes single attempts: when to try again is the survey's to say."""
+        """`fetcher` makes single attempts: when to try again is the survey's to say. `custody` is
+        believed instead of what nodes say they keep.
+        """
         self._fetcher = fetcher
         self._pace = pace
         self._survey = survey
-        self._header = header
+        self.header: Final = header
+        self._custody = custody
         self._progress = progress
         self._columns: dict[int, VerifiedColumn] = {}
         self._knows_statuses = False
         self._gate = asyncio.Semaphore(REQUESTS)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """What last went wrong, by node."""
+        return self._survey.failures
 
     async def columns(self, wanted: Sequence[int]) -> list[VerifiedColumn]:
         """The wanted data columns, or any 64, or as many as can be had: the caller looks."""
@@ -107,7 +119,11 @@ class Reader:
         return list(held.values())
 
     async def _learn_arcs(self) -> None:
-        """Ask every node what it keeps of every blob."""
+        """Ask every node what it keeps of every blob, where that is not known of this one."""
+        if self._custody is not None:
+            for node in self._survey.nodes:
+                self._survey.learn(node, self._custody.get(node, ()))
+            return
         await together(self._learn_arc(node) for node in self._survey.nodes)
 
     async def _learn_more(self, now: float) -> bool:
@@ -132,14 +148,14 @@ class Reader:
             self._survey.learn(node, info.columns)
 
     async def _learn_status(self, node: str) -> None:
-        status = await self._hear(node, self._fetcher.status(node, self._header.blob_id))
+        status = await self._hear(node, self._fetcher.status(node, self.header.blob_id))
         if status is not None:
             self._survey.learn(node, status.columns)
 
     async def _round(self, columns: Sequence[int], *, needed: int) -> None:
         """Ask the nodes that hold them for these columns, each of one node."""
         assigned = self._survey.assign(columns, self._pace.clock())
-        size = column_bytes(self._header.row_count)
+        size = column_bytes(self.header.row_count)
         await together(
             self._fetch(node, batch, needed)
             for node, indices in assigned.items()
@@ -150,13 +166,13 @@ class Reader:
         async with self._gate:
             if node not in self._survey.nodes:
                 return  # given up while this waited
-            found = await self._try(node, self._fetcher.columns(node, self._header, indices))
+            found = await self._try(node, self._fetcher.columns(node, self.header, indices))
         if found is None:
             return
         self._columns |= {column.index: column for column in found}
         self._survey.delivered(node, missing=set(indices).difference(self._columns))
         if self._progress is not None:
-            size, count = column_bytes(self._header.row_count), len(self._columns)
+            size, count = column_bytes(self.header.row_count), len(self._columns)
             self._progress(count * size, max(count, needed) * size)
 
     async def _fetch_points(self, node: str, indices: Sequence[int]) -> list[VerifiedPoint]:
@@ -166,7 +182,7 @@ class Reader:
             rest_s = self._survey.rests_until(node) - now
             if rest_s > 0:
                 await self._pace.sleep(rest_s)
-            found = await self._try(node, self._fetcher.points(node, self._header, indices))
+            found = await self._try(node, self._fetcher.points(node, self.header, indices))
             if found is not None:
                 self._survey.delivered(node, missing=())
                 return found

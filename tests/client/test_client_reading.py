@@ -1,6 +1,7 @@
 """A client gets the true payload or an error that says why not, whatever nodes do."""
 
 import asyncio
+import threading
 
 import pytest
 from fake_node import (
@@ -29,6 +30,7 @@ from da_node.errors import (
     TooManyRequests,
     UnknownBlob,
     WorkerLost,
+    WrongLength,
 )
 
 NOBODY = "http://127.0.0.1:1"
@@ -92,6 +94,38 @@ async def test_columns_beyond_an_arc_are_found_by_status(start, connect, sample)
     client = await connect(node)
     assert await client.get(sample.blob.blob_id) == sample.payload
     assert len(node.asked("/status")) == 1
+
+
+async def test_custody_is_believed_instead_of_what_nodes_say_they_keep(start, connect, sample):
+    # Today's arcs, the other way round from those under which the blob was stored.
+    first = await start(arc=(64, 64), columns=set(range(64)))
+    second = await start(arc=(0, 64), columns=set(range(64, 128)))
+    stranger = await start()
+    client = await connect(first, second, stranger)
+    custody = {first.url: range(64), second.url: range(64, 128)}
+    header = sample.blob.header
+    assert await client.get(header, custody=custody) == sample.payload
+    assert await client.get_range(header, 5, 70_000, custody=custody) == sample.payload[5:70_000]
+    columns = await client.columns(header, [100, 3], custody=custody)
+    assert [column.index for column in columns] == [100, 3]
+    points = await client.points(header, [70 * 64, 9], custody=custody)
+    assert [point.index for point in points] == [70 * 64, 9]
+    assert set(first.asked_indices()) == set(range(64))
+    assert second.asked_indices() == [100]
+    assert first.asked("/node") + second.asked("/node") + stranger.requests == []
+
+
+async def test_a_node_without_custody_is_asked_where_the_others_are_not_enough(
+    start, connect, sample
+):
+    keeper, stranger = await start(columns=set(range(30))), await start()
+    client = await connect(keeper, stranger)
+    custody = {keeper.url: range(64)}
+    assert await client.get(sample.blob.header, custody=custody) == sample.payload
+    assert len(stranger.asked("/status")) == 1
+    points = await client.points(sample.blob.header, [9, 40 * 64], custody=custody)
+    assert [point.index for point in points] == [9, 40 * 64]
+    assert [request.query["point"] for request in stranger.asked("/points")] == ["2560"]
 
 
 async def test_points_stand_in_where_64_columns_cannot_be_found(start, connect, sample):
@@ -489,6 +523,27 @@ async def test_what_nodes_say(start, connect, sample):
     assert (status.columns, status.label, status.node) == ({1, 5}, "a label", node.url)
     assert await client.status(sample.blob.blob_id, node=node.url) == status
     assert await client.certificate(sample.blob.blob_id) == b"certificate"
+
+
+async def test_a_certificate_that_is_not_accepted_is_its_nodes_lie_and_the_next_is_asked(
+    start, connect, sample
+):
+    liar, honest = await start(), await start()
+    liar.script["certificate"] += [reply(b"forged")] * 2
+    loop_thread = threading.get_ident()
+
+    def accept(data):
+        assert threading.get_ident() != loop_thread
+        if data == b"forged":
+            raise WrongLength(what="certificate", value=len(data), expected=11)
+        return data.decode()
+
+    client = await connect(liar, honest)
+    assert await client.certificate(sample.blob.blob_id, accept=accept) == "certificate"
+    alone = await connect(liar)
+    with pytest.raises(FalseAnswer, match="certificate") as caught:
+        await alone.certificate(sample.blob.blob_id, accept=accept)
+    assert caught.value.url == liar.url
 
 
 async def test_several_reads_at_once_share_a_client(start, connect, sample, other):
