@@ -33,9 +33,17 @@ def encrypted(secret: bytes, password: bytes, kdf: Kdf, description: str) -> dic
     return document
 
 
+def encrypted_wallet(secret: bytes, password: bytes, kdf: Kdf) -> dict[str, Any]:
+    """A Web3 Secret Storage keystore, version 3, of a secp256k1 secret, as the members of its JSON
+    object. `password` is UTF-8; the costs are those of `encrypted`.
+    """
+    document: dict[str, Any] = create_keyfile_json(secret, password, version=3, kdf=kdf)
+    return document
+
+
 def decrypted(document: dict[str, Any], password: bytes) -> bytes | None:
-    """The secret of an EIP-2335 keystore whose form has been checked; None if the password, which
-    has been prepared as the EIP says, does not open it.
+    """The secret of a keystore of either kind, whose form has been checked; None if the password,
+    which for EIP-2335 has been prepared as the EIP says, does not open it.
     """
     try:
         return bytes(decode_keyfile_json(document, password))

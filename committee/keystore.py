@@ -7,77 +7,55 @@ from __future__ import annotations
 
 import unicodedata
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from committee.bls import PublicKey, SecretKey
 from committee.disk import create_file, read_file
-from committee.errors import BadDocument, BadPoint, WeakPassword, WrongPassword
+from committee.errors import BadDocument, BadPoint, WrongPassword
 from committee.ethereum import Kdf, decrypted, encrypted
+from committee.passwords import (
+    LONGEST_KEYSTORE_BYTES,
+    OWNER_ONLY,
+    Hex32,
+    Iv,
+    Pbkdf2Params,
+    ScryptParams,
+    require_affordable,
+    require_strong,
+)
 from da_node.service import WrongLength
-
-OWNER_ONLY: Final = 0o600
-"""Permission bits of a keystore."""
-
-SHORTEST_PASSWORD: Final = 8
-"""Characters, those not counted that the EIP strips."""
-
-_LONGEST_KEYSTORE_BYTES: Final = 64 * 1024
-"""A keystore has about 800; the rest is room for its description."""
-
-# What opening a file may cost, whoever wrote it: scrypt takes 128·n·r bytes, so 1 GiB.
-_MOST_SCRYPT_BYTES: Final = 1 << 30
-_MostRounds = Annotated[int, msgspec.Meta(ge=1, le=1 << 26)]
-_Small = Annotated[int, msgspec.Meta(ge=1, le=64)]
-_Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$")]
-_Iv = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{32}$")]
-_Salt = Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{2}){1,256}$")]
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
     pass
 
 
-class _ScryptParams(_Part, frozen=True, kw_only=True):
-    dklen: Literal[32]
-    n: Annotated[int, msgspec.Meta(ge=2, le=1 << 24)]
-    r: _Small
-    p: _Small
-    salt: _Salt
-
-
-class _Pbkdf2Params(_Part, frozen=True, kw_only=True):
-    dklen: Literal[32]
-    c: _MostRounds
-    prf: Literal["hmac-sha256"]
-    salt: _Salt
-
-
 class _Scrypt(_Part, frozen=True, kw_only=True, tag_field="function", tag="scrypt"):
-    params: _ScryptParams
+    params: ScryptParams
     message: Literal[""]
 
 
 class _Pbkdf2(_Part, frozen=True, kw_only=True, tag_field="function", tag="pbkdf2"):
-    params: _Pbkdf2Params
+    params: Pbkdf2Params
     message: Literal[""]
 
 
 class _Checksum(_Part, frozen=True, kw_only=True):
     function: Literal["sha256"]
     params: dict[str, Any]
-    message: _Hex32
+    message: Hex32
 
 
 class _CipherParams(_Part, frozen=True, kw_only=True):
-    iv: _Iv
+    iv: Iv
 
 
 class _Cipher(_Part, frozen=True, kw_only=True):
     function: Literal["aes-128-ctr"]
     params: _CipherParams
-    message: _Hex32
+    message: Hex32
 
 
 class _Crypto(_Part, frozen=True, kw_only=True):
@@ -112,8 +90,7 @@ def write_keystore(
     Raises WeakPassword, FileExistsError (a keystore is never replaced), OSError.
     """
     prepared = prepare_password(password)
-    if len(prepared.decode()) < SHORTEST_PASSWORD:
-        raise WeakPassword(value=len(prepared.decode()), bound=SHORTEST_PASSWORD)
+    require_strong(prepared.decode())
     document = encrypted(key.reveal(), prepared, kdf, description)
     data = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
     create_file(path, data, OWNER_ONLY)
@@ -146,17 +123,12 @@ def read_public_key(path: Path) -> PublicKey:
 
 
 def _parse(path: Path) -> _Keystore:
-    data = read_file(path, _LONGEST_KEYSTORE_BYTES)
+    data = read_file(path, LONGEST_KEYSTORE_BYTES)
     try:
         keystore = msgspec.json.decode(data, type=_Keystore)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadDocument(source=str(path), reason=str(error)) from error
-    kdf = keystore.crypto.kdf
-    if isinstance(kdf, _Scrypt):
-        n, r = kdf.params.n, kdf.params.r
-        if n & (n - 1) or 128 * n * r > _MOST_SCRYPT_BYTES:
-            reason = f"scrypt with n = {n} and r = {r} is not within reason"
-            raise BadDocument(source=str(path), reason=reason)
+    require_affordable(str(path), keystore.crypto.kdf.params)
     return keystore
 
 

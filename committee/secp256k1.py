@@ -7,7 +7,7 @@ of it. It carries its signer: recovering the address is the check. Measured: 0.0
 
 from __future__ import annotations
 
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from coincurve import PrivateKey
 from coincurve import PublicKey as _PublicKey
@@ -53,19 +53,15 @@ class EthereumKey:
         signature = self._key.sign_recoverable(_prefixed(digest), hasher=None)
         return signature[:-1] + bytes((signature[-1] + _V_OFFSET,))
 
+    def reveal(self) -> bytes:
+        """The 32 bytes of the secret, for a keystore."""
+        return bytes(self._key.secret)
+
     def __repr__(self) -> str:
         return f"EthereumKey(address={self.address.hex0x})"
 
     def __reduce__(self) -> Any:
         raise TypeError("a secret key does not travel between processes")
-
-    @classmethod
-    def from_hex(cls, text: str) -> Self:
-        """From 64 hex digits, with or without 0x. Raises BadSigner, WrongLength."""
-        try:
-            return cls(bytes.fromhex(text.strip().removeprefix("0x")))
-        except ValueError:
-            raise BadSigner(value="(hidden)", reason="is not hex") from None
 
 
 def signer_of(digest: bytes, signature: bytes) -> Address:

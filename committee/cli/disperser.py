@@ -7,16 +7,15 @@ import os
 import secrets
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
-from committee.disk import create_file
+from committee.cli.passwords import KDF, PASSWORD_FILE, password_of
 from committee.disperser.serving import run_disperser
 from committee.disperser.settings import DisperserSettings
 from committee.disperser.tenant_file import change_tenants, read_tenants
 from committee.disperser.tenants import ENTROPY_BYTES, Tenants, Token
-from committee.keystore import OWNER_ONLY
 from committee.secp256k1 import SECRET_BYTES, EthereumKey
 from da_node.service import (
     BadConfiguration,
@@ -68,18 +67,29 @@ async def _run(settings: DisperserSettings) -> None:
 
 
 @disperser.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("keystore", type=click.Path(dir_okay=False, path_type=Path))
+@PASSWORD_FILE
+@KDF
 @with_output
-def keygen(output: Output, file: Path) -> None:
-    """Draw the key that requests to members are signed with, into a new FILE.
+def keygen(
+    output: Output, keystore: Path, password_file: Path | None, kdf: Literal["scrypt", "pbkdf2"]
+) -> None:
+    """Draw the key that requests to members are signed with, into a new KEYSTORE, encrypted.
 
-    Prints the address under which members list this disperser. The key attests nothing: who has it
-    can make members store blobs, until they strike the address off their list.
+    KEYSTORE (Web3 Secret Storage, version 3) does not replace another file. The password is asked
+    for twice. Prints the address under which members list this disperser. The key attests nothing:
+    who has it can make members store blobs, until they strike the address off their list.
+    Exit codes: 0 written, 1 not written, 2 wrong usage.
     """
-    secret = secrets.token_bytes(SECRET_BYTES)
-    key = EthereumKey(secret)
-    create_file(file, f"0x{secret.hex()}\n".encode(), OWNER_ONLY)
-    output.result({"file": str(file), "address": key.address.hex0x}, key.address.hex0x)
+    from committee.ethereum_keystore import write_ethereum_keystore  # takes 0.4 s
+
+    if keystore.exists():
+        raise click.UsageError(f"{keystore} is there already, and is not replaced")
+    key = EthereumKey(secrets.token_bytes(SECRET_BYTES))
+    password = password_of(password_file, confirm=True)
+    with output.progress("encrypting the key", 0):
+        write_ethereum_keystore(keystore, key, password, kdf=kdf)
+    output.result({"keystore": str(keystore), "address": key.address.hex0x}, key.address.hex0x)
 
 
 @disperser.group()

@@ -11,12 +11,11 @@ import click
 import msgspec
 
 from committee.bls import ENTROPY_BYTES, SecretKey
-from committee.disk import create_file, read_file
+from committee.cli.passwords import KDF, PASSWORD_FILE, password_of
+from committee.disk import create_file
 from committee.documents import Member
-from committee.errors import BadDocument
 from da_node.service import Output, with_output
 
-_LONGEST_PASSWORD_BYTES = 4096
 _FOR_EVERYONE = 0o644
 
 F = TypeVar("F", bound=Callable[..., None])
@@ -25,12 +24,7 @@ F = TypeVar("F", bound=Callable[..., None])
 def _identity(command: F) -> F:
     """The options that both commands take."""
     for option in (
-        click.option(
-            "--password-file",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="Read the password from this file (without its last line break), not from a "
-            "terminal.",
-        ),
+        PASSWORD_FILE,
         click.option("--url", required=True, help="Where the member will be reached."),
         click.option("--name", required=True, help="What people call the member."),
         click.option(
@@ -50,13 +44,7 @@ def _identity(command: F) -> F:
 @click.command()
 @click.argument("keystore", type=click.Path(dir_okay=False, path_type=Path))
 @_identity
-@click.option(
-    "--kdf",
-    type=click.Choice(["scrypt", "pbkdf2"]),
-    default="scrypt",
-    show_default=True,
-    help="What makes guessing the password slow; pbkdf2 where 256 MiB of memory are too much.",
-)
+@KDF
 @with_output
 def keygen(
     output: Output,
@@ -80,7 +68,7 @@ def keygen(
     for path in (keystore, target):
         if path.exists():
             raise click.UsageError(f"{path} is there already, and is not replaced")
-    password = _password(password_file, confirm=True)
+    password = password_of(password_file, confirm=True)
     with output.progress("encrypting the key", 0):
         write_keystore(
             keystore,
@@ -108,23 +96,10 @@ def introduce(
     """
     from committee.keystore import read_keystore  # takes 0.4 s, which other commands save
 
-    key = read_keystore(keystore, _password(password_file, confirm=False))
+    key = read_keystore(keystore, password_of(password_file, confirm=False))
     member = Member.introduce(key, name, url)
     create_file(target, member.serialize(), _FOR_EVERYONE)
     _show(output, member, keystore, target)
-
-
-def _password(file: Path | None, *, confirm: bool) -> str:
-    if file is None:
-        password: str = click.prompt(
-            "Password", hide_input=True, confirmation_prompt=confirm, err=True
-        )
-        return password
-    try:
-        text = read_file(file, _LONGEST_PASSWORD_BYTES).decode()
-    except UnicodeDecodeError:
-        raise BadDocument(source=str(file), reason="a password is UTF-8 text") from None
-    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _show(output: Output, member: Member, keystore: Path, target: Path) -> None:

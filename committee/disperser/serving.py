@@ -7,8 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Final
 
 from aiohttp import web
 
@@ -19,6 +17,7 @@ from committee.disperser.routes import disperser_routes
 from committee.disperser.settings import DisperserSettings
 from committee.disperser.tenant_file import TenantFile
 from committee.documents import LONGEST_DOCUMENT_BYTES, Committee
+from committee.passwords import read_password
 from committee.secp256k1 import EthereumKey
 from da_node.client import Pace
 from da_node.client.client import local_pace
@@ -29,10 +28,6 @@ from da_node.service.http.deadlines import Timers
 from da_node.service.http.tls import tls_context
 from da_node.service.kzg_pool import KzgPool
 
-LONGEST_KEY_BYTES: Final = 256
-OTHERS: Final = 0o077
-"""Permission bits of everybody but the owner."""
-
 _log = logger(__name__)
 
 
@@ -41,14 +36,17 @@ def unix_clock() -> int:
     return int(time.time())
 
 
-def read_key(path: Path) -> EthereumKey:
-    """The key that requests to members are signed with. Raises BadConfiguration, BadSigner,
-    BadDocument, OSError.
+def read_key(settings: DisperserSettings) -> EthereumKey:
+    """The key that requests to members are signed with; blocks for half a second.
+
+    Raises BadConfiguration, BadDocument, WrongPassword, OSError.
     """
-    if path.stat().st_mode & OTHERS:
-        reason = f"{path} can be read by others; chmod 600 it"
-        raise BadConfiguration(source="settings", name="key_file", reason=reason)
-    return EthereumKey.from_hex(read_file(path, LONGEST_KEY_BYTES).decode("utf-8", "replace"))
+    # Late, for it takes 0.4 s, and whoever is handed a key can do without.
+    from committee.ethereum_keystore import read_ethereum_keystore
+
+    if settings.keystore is None or settings.password_file is None:
+        raise BadConfiguration(source="settings", name="keystore", reason="must be named")
+    return read_ethereum_keystore(settings.keystore, read_password(settings.password_file))
 
 
 def require_safe(settings: DisperserSettings) -> None:
@@ -115,10 +113,10 @@ async def running_disperser(
 
 async def run_disperser(settings: DisperserSettings, *, kzg: KzgPool, stop: asyncio.Event) -> None:
     """Run until `stop` is set. Raises as `running_disperser` and reading the files do."""
-    if settings.keyset is None or settings.key_file is None:
+    if settings.keyset is None:
         raise BadConfiguration(source="settings", name="keyset", reason="must be named")
     require_safe(settings)
-    key = read_key(settings.key_file)
+    key = await asyncio.to_thread(read_key, settings)
     data = read_file(settings.keyset, LONGEST_DOCUMENT_BYTES)
     committee = await asyncio.to_thread(Committee.parse, data, source=str(settings.keyset))
     async with running_disperser(settings, committee=committee, key=key, kzg=kzg) as (_, url):

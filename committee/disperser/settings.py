@@ -22,11 +22,18 @@ class DisperserSettings(ServiceSettings, frozen=True, kw_only=True):
         Path | None,
         Meta(description="The keyset's file.", extra={"default_means": "none: it must be named"}),
     ] = None
-    key_file: Annotated[
+    keystore: Annotated[
         Path | None,
         Meta(
-            description="File with the secp256k1 key that requests to members are signed with, in "
-            "hex; only its owner may read it.",
+            description="The key that requests to members are signed with, encrypted (Web3 Secret "
+            "Storage).",
+            extra={"default_means": "none: it must be named"},
+        ),
+    ] = None
+    password_file: Annotated[
+        Path | None,
+        Meta(
+            description="File with the keystore's password, on one line.",
             extra={"default_means": "none: it must be named"},
         ),
     ] = None
@@ -68,7 +75,7 @@ class DisperserSettings(ServiceSettings, frozen=True, kw_only=True):
     def check(self) -> None:
         """What must be named is named, and deadlines are in order."""
         super().check()
-        for name in ("keyset", "key_file"):
+        for name in ("keyset", "keystore", "password_file"):
             if getattr(self, name) is None:
                 raise BadConfiguration(source="settings", name=name, reason="must be named")
         if self.dispersal_timeout_s > self.member_timeout_s:

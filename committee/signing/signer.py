@@ -13,6 +13,7 @@ from typing import Protocol
 from committee.attestation import Attestation
 from committee.bls import PublicKey, SecretKey, Signature
 from committee.errors import KeyInUse
+from committee.passwords import read_password
 
 
 class Signer(Protocol):
@@ -45,7 +46,8 @@ def locked_key(keystore: Path, password_file: Path) -> Iterator[SecretKey]:
     """The key of a keystore, which no other process opens meanwhile.
 
     The lock is the kernel's and goes with the process, however that ends. A copy of the file is
-    another file. Raises KeyInUse, BadDocument, WrongPassword, OSError; blocks for half a second.
+    another file. Raises KeyInUse, BadConfiguration, BadDocument, WrongPassword, OSError; blocks for
+    half a second.
     """
     descriptor = os.open(keystore, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -56,8 +58,6 @@ def locked_key(keystore: Path, password_file: Path) -> Iterator[SecretKey]:
         # Late, for it takes half a second, and a member with a signer can do without.
         from committee.keystore import read_keystore
 
-        # A password ends with its line; all else in the file is part of it.
-        password = password_file.read_text(encoding="utf-8").removesuffix("\n")
-        yield read_keystore(keystore, password)
+        yield read_keystore(keystore, read_password(password_file))
     finally:
         os.close(descriptor)

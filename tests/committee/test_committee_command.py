@@ -38,6 +38,7 @@ def place(tmp_path_factory) -> Path:
     """Four keys and their keyset, made by the commands."""
     directory = tmp_path_factory.mktemp("committee")
     (directory / "password").write_text(PASSWORD + "\n")
+    (directory / "password").chmod(0o600)
     for i in range(4):
         result = run(
             *("keygen", directory / f"{i}.keystore", "--kdf", "pbkdf2"),
@@ -109,6 +110,7 @@ def test_neither_a_key_nor_its_public_file_is_replaced(place, tmp_path):
 @pytest.mark.parametrize("password", [b"short", b"\xff" * 20, b"x" * 5000])
 def test_no_key_is_made_with_a_password_that_will_not_do(tmp_path, password):
     (tmp_path / "password").write_bytes(password)
+    (tmp_path / "password").chmod(0o600)
     arguments = ("--name", "a", "--url", "http://a", "-o", tmp_path / "m")
     result = run("keygen", tmp_path / "k", *arguments, "--password-file", tmp_path / "password")
     assert result.exit_code == 1
@@ -124,8 +126,19 @@ def test_a_member_can_be_introduced_again_under_another_address(place, tmp_path)
     assert json.loads((tmp_path / "m").read_bytes()) == before | {"url": "https://elsewhere"}
 
 
+def test_a_password_that_everybody_may_read_is_not_taken(tmp_path):
+    (tmp_path / "password").write_text(PASSWORD)
+    (tmp_path / "password").chmod(0o644)
+    arguments = ("--name", "a", "--url", "http://a", "-o", tmp_path / "m")
+    result = run("keygen", tmp_path / "k", *arguments, "--password-file", tmp_path / "password")
+    assert result.exit_code == 2
+    assert "chmod 600" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["password"]
+
+
 def test_a_wrong_password_is_said_in_one_line(place, tmp_path):
     (tmp_path / "password").write_text("battery staple")
+    (tmp_path / "password").chmod(0o600)
     more = ("--name", "m0", "--url", "https://a", "-o", tmp_path / "m")
     result = run("introduce", place / "0.keystore", *more, "--password-file", tmp_path / "password")
     assert result.exit_code == 1

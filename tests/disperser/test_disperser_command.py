@@ -15,9 +15,14 @@ from disperser_specimens import keyset, secret
 
 from committee.cli.disperser import disperser
 from committee.disperser.serving import read_key
+from committee.disperser.settings import DisperserSettings
 from committee.disperser.tenant_file import read_tenants
 from committee.documents import Member, committee_of
+from committee.errors import WrongPassword
+from committee.ethereum_keystore import read_ethereum_keystore
 from da_node.service import BadConfiguration
+
+NAMED = ["--keyset", "k", "--keystore", "f", "--password-file", "p"]
 
 
 def run(*arguments: str | Path, status: int = 0) -> Result:
@@ -47,41 +52,73 @@ def test_a_size_that_is_none_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "t").exists()
 
 
-def test_a_key_is_its_owners_alone_and_never_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "key"
-    address = run("keygen", path).stdout.strip()
-    assert read_key(path).address.hex0x == address
+@pytest.fixture
+def password(tmp_path: Path) -> Path:
+    path = tmp_path / "password"
+    path.write_text("correct horse\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_a_key_is_encrypted_its_owners_alone_and_never_replaced(
+    tmp_path: Path, password: Path
+) -> None:
+    path = tmp_path / "keystore"
+    options = ("--password-file", password, "--kdf", "pbkdf2")
+    address = run("keygen", path, *options).stdout.strip()
+    settings = DisperserSettings(keystore=path, password_file=password)
+    key = read_key(settings)
+    assert key.address.hex0x == address
+    assert key.reveal().hex() not in path.read_text()
     assert path.stat().st_mode & 0o077 == 0
-    run("keygen", path, status=1)
-    path.chmod(0o640)
+    before = path.read_bytes()
+    assert "there already" in run("keygen", path, *options, status=2).output
+    assert path.read_bytes() == before
+    password.chmod(0o644)
     with pytest.raises(BadConfiguration, match="chmod 600"):
-        read_key(path)
+        read_key(settings)
+    password.chmod(0o600)
+    password.write_text("battery staple")
+    with pytest.raises(WrongPassword):
+        read_key(settings)
+
+
+def test_the_password_is_asked_for_twice_on_a_terminal(tmp_path: Path) -> None:
+    arguments = ["keygen", str(tmp_path / "k"), "--kdf", "pbkdf2", "--json"]
+    typed = "correct horse\ncorrect horse\n"
+    result = CliRunner().invoke(disperser, arguments, input=typed)
+    assert result.exit_code == 0, result.output
+    assert "correct horse" not in result.output
+    key = read_ethereum_keystore(tmp_path / "k", "correct horse")
+    assert json.loads(result.stdout)["address"] == key.address.hex0x
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
         ([], "keyset"),
-        (["--keyset", "k"], "key_file"),
-        (["--keyset", "k", "--key-file", "f", "--host", "0.0.0.0"], "loopback"),
-        (["--keyset", "k", "--key-file", "f", "--dispersal-timeout-s", "100"], "member_timeout_s"),
+        (["--keyset", "k"], "keystore"),
+        (["--keyset", "k", "--keystore", "f"], "password_file"),
+        ([*NAMED, "--host", "0.0.0.0"], "loopback"),
+        ([*NAMED, "--dispersal-timeout-s", "100"], "member_timeout_s"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(arguments: list[str], named: str) -> None:
     assert named in run("run", *arguments, status=2).output
 
 
-def test_a_disperser_starts_answers_and_stops_at_a_signal(tmp_path: Path) -> None:
+def test_a_disperser_starts_answers_and_stops_at_a_signal(tmp_path: Path, password: Path) -> None:
     introduced = [
         Member.introduce(secret(i), name=f"member {i}", url=f"http://127.0.0.1:{1 + i}")
         for i in range(4)
     ]
     (tmp_path / "keyset.json").write_bytes(committee_of(keyset(), introduced).serialize())
-    run("keygen", tmp_path / "key")
+    run("keygen", tmp_path / "key", "--password-file", password, "--kdf", "pbkdf2")
     command = [
         *(sys.executable, "-c", "from committee.cli.disperser import disperser; disperser()"),
         *("run", "--port", "0", "--log-json"),
-        *("--keyset", str(tmp_path / "keyset.json"), "--key-file", str(tmp_path / "key")),
+        *("--keyset", str(tmp_path / "keyset.json")),
+        *("--keystore", str(tmp_path / "key"), "--password-file", str(password)),
     ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

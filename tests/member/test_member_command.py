@@ -75,6 +75,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     )
     write_keystore(found.keystore, secret(ME), "correct horse")
     found.password_file.write_text("correct horse\n")
+    found.password_file.chmod(0o600)
     found.keyset.write_bytes(committee(not_before=0).serialize())
     return found
 

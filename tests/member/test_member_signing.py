@@ -35,6 +35,7 @@ def keystore(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def password_file(tmp_path: Path) -> Path:
     path = tmp_path / "password"
     path.write_text(PASSWORD + "\n")
+    path.chmod(0o600)
     return path
 
 
@@ -77,6 +78,7 @@ class TestKeyLock:
     def test_a_wrong_password_leaves_it_free(self, keystore: Path, tmp_path: Path) -> None:
         wrong = tmp_path / "wrong"
         wrong.write_text("something else\n")
+        wrong.chmod(0o600)
         for _ in range(2):
             with pytest.raises(WrongPassword), locked_key(keystore, wrong):
                 pass
