@@ -25,7 +25,7 @@ from committee.values import KeysetHash
 from da_node.coding import HASH_BYTES, BlobId, Kzg, row_count_of, verify_columns
 from da_node.node.node import Node
 from da_node.service import DeadlineExceeded, MalformedRequest, logger
-from da_node.store import Stored
+from da_node.store import Kept, Stored
 
 LONGEST_CERTIFICATE_BYTES = CERTIFICATE_FIXED_BYTES + MAX_BITMAP_BYTES
 
@@ -119,7 +119,10 @@ class Member:
         Raises what parsing and verifying it does, UnknownBlob, Pruned, StoreFull, StoreFault.
         """
         certificate = await self.node.workers.compute.run(self._verified, blob_id, data)
-        return await self.node.workers.store.run(self._put_certificate, blob_id, certificate)
+        kept = await self.node.workers.store.run(self._put_certificate, blob_id, certificate)
+        if kept.cursor is not None:
+            self.node.events.publish(kept.cursor)
+        return kept.taken
 
     def _verified(self, blob_id: BlobId, data: bytes) -> VerifiedCertificate:
         parsed = Certificate.parse(data, self.kzg)
@@ -139,7 +142,7 @@ class Member:
             )
         return certificate
 
-    def _put_certificate(self, blob_id: BlobId, certificate: VerifiedCertificate) -> bool:
+    def _put_certificate(self, blob_id: BlobId, certificate: VerifiedCertificate) -> Kept:
         data = certificate.serialize()
         rank = self._rank(data)
         return self.node.store.put_certificate(

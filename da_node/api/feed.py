@@ -1,4 +1,4 @@
-"""What has been stored, in order: as pages from a cursor, and as server-sent events."""
+"""What was stored and certified, in order: as pages from a cursor, and as server-sent events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LAST_EVENT_ID: Final = "Last-Event-ID"
 
 
 async def get_page(node: Node, request: web.Request) -> web.Response:
-    """The blobs stored after a cursor."""
+    """What was stored and certified after a cursor."""
     after = _cursor("after", request.query.getall("after", [])) or 0
     limit = parameters.FEED_DEFAULT
     text = parameters.single(request.query.getall("limit", []), "limit")
@@ -51,13 +51,14 @@ async def get_events(node: Node, request: web.Request) -> web.StreamResponse:
 
 def event_document(entry: FeedEntry) -> dict[str, Any]:
     """One event, in pages and streams alike."""
+    certificate = entry.certificate
     return {
         "cursor": entry.cursor,
         "blob_id": entry.blob_id.hex0x,
         "header": "0x" + entry.header.serialize().hex(),
         "expires_at": entry.expires_at,
         "label": entry.label,
-        "certificate": None,
+        "certificate": None if certificate is None else "0x" + certificate.hex(),
     }
 
 

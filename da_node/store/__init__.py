@@ -12,13 +12,14 @@ column. What is acknowledged is synced: a record on disk implies its columns.
 from da_node.store.budget import Usage
 from da_node.store.observer import Observer
 from da_node.store.pruning import PrunedBucket, PruneReport
-from da_node.store.putting import Stored
+from da_node.store.putting import Kept, Stored
 from da_node.store.reading import Location
 from da_node.store.records import FeedEntry, Record
 from da_node.store.store import Store
 
 __all__ = [
     "FeedEntry",
+    "Kept",
     "Location",
     "Observer",
     "PruneReport",

@@ -6,7 +6,7 @@
     b ‖ bucket u32 ‖ 3 ‖ blob id ‖ column u8 ‖ part u8  piece    part 0 beside, 1… leaves
     b ‖ bucket u32 ‖ 4 ‖ blob id ‖ pledge 32            pledge     a promise until then
     b ‖ bucket u32 ‖ 5 ‖ blob id                      certificate  of custody until then
-    f ‖ cursor u64                                    feed entry
+    f ‖ cursor u64                                    feed entry  stored, or certified
     i ‖ period u16 ‖ blob id                          expiry     outlives the blob by a year
     m ‖ name                                          format, low-water mark, last cursor, probe
 
@@ -23,8 +23,8 @@ from typing import Final, NamedTuple
 from da_node.coding import BlobId
 from da_node.retention import Bucket, Period
 
-FORMAT_VERSION: Final = 1
-"""The version of this layout and of the values under it."""
+FORMAT_VERSION: Final = 2
+"""The version of this layout and of the values under it. Since 2 certificates are in the feed."""
 
 _BUCKET: Final = b"b"
 _FEED: Final = b"f"
@@ -62,6 +62,7 @@ def _bucket(bucket: Bucket) -> bytes:
 
 ALL_BUCKETS: Final = _under(_BUCKET)
 ALL_EXPIRIES: Final = _under(_EXPIRY)
+ALL_FEED: Final = _under(_FEED)
 
 
 def buckets_between(first: Bucket, stop: Bucket) -> KeyRange:
@@ -95,7 +96,7 @@ def records_of(bucket: Bucket) -> KeyRange:
 
 
 def blob_id_of_key(key: bytes) -> BlobId:
-    """The blob id of an intent's or a record's key."""
+    """The blob id of a key inside a bucket, but for the summary's."""
     return BlobId(key[6:38])
 
 
@@ -125,6 +126,10 @@ def pledge_of_key(key: bytes) -> bytes:
 
 def certificate_key(bucket: Bucket, blob_id: BlobId) -> bytes:
     return _bucket(bucket) + _CERTIFICATE + blob_id
+
+
+def certificates_of(bucket: Bucket) -> KeyRange:
+    return _under(_bucket(bucket) + _CERTIFICATE)
 
 
 def feed_key(cursor: int) -> bytes:

@@ -7,7 +7,7 @@ reading it again after a crash gives the truth.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from da_node.coding import COLUMNS, BlobId
@@ -58,7 +58,7 @@ class Ledger:
         self.cursor = _number(self._database, layout.CURSOR_KEY)
         self.durable_cursor = self.cursor
         self.buckets = _buckets(self._database)
-        self.periods = _periods(self._database)
+        self.periods = periods_in(self._database)
 
     @property
     def total(self) -> Summary:
@@ -110,11 +110,27 @@ def record_in(database: Database, bucket: Bucket, blob_id: BlobId) -> Record | N
 
 def records_in(database: Database, bucket: Bucket) -> list[Record]:
     """All records of a bucket, by blob id. Damaged if one of them cannot be read."""
-    found: list[Record] = []
-    keys = layout.records_of(bucket)
+    return [
+        parse_record(bucket, layout.blob_id_of_key(key), value)
+        for key, value in entries(database, layout.records_of(bucket))
+    ]
+
+
+def entries(database: Database, keys: KeyRange) -> Iterator[tuple[bytes, bytes]]:
+    """All keys of a range and their values, a page at a time."""
     while page := database.scan(keys, PAGE):
-        found += [parse_record(bucket, layout.blob_id_of_key(key), value) for key, value in page]
+        yield from page
         keys = KeyRange(page[-1][0] + b"\x00", keys.stop)
+
+
+def bucket_numbers(database: Database) -> list[Bucket]:
+    """Every bucket with a key in it, found by skipping from one to the next."""
+    found: list[Bucket] = []
+    keys = layout.ALL_BUCKETS
+    while page := database.scan(keys, 1):
+        bucket = layout.bucket_of_key(page[0][0])
+        found.append(bucket)
+        keys = KeyRange(layout.summary_key(Bucket(bucket + 1)), keys.stop)
     return found
 
 
@@ -126,7 +142,7 @@ def undo_unfinished(database: Database) -> int:
     of the intents, and the next start goes on with them.
     """
     undone = 0
-    for bucket in _bucket_numbers(database):
+    for bucket in bucket_numbers(database):
         while page := database.scan(layout.intents_of(bucket), PAGE):
             for key, _ in page:
                 database.write(_undo(database, bucket, layout.blob_id_of_key(key)))
@@ -151,19 +167,8 @@ def _undo(database: Database, bucket: Bucket, blob_id: BlobId) -> list[Step]:
     return steps
 
 
-def _bucket_numbers(database: Database) -> list[Bucket]:
-    """Every bucket with a key in it, found by skipping from one to the next."""
-    found: list[Bucket] = []
-    keys = layout.ALL_BUCKETS
-    while page := database.scan(keys, 1):
-        bucket = layout.bucket_of_key(page[0][0])
-        found.append(bucket)
-        keys = KeyRange(layout.summary_key(Bucket(bucket + 1)), keys.stop)
-    return found
-
-
 def _buckets(database: Database) -> dict[Bucket, Summary]:
-    numbers = _bucket_numbers(database)
+    numbers = bucket_numbers(database)
     values = database.get_many([layout.summary_key(number) for number in numbers])
     return {
         number: NOTHING if value is None else parse_summary(value)
@@ -171,7 +176,8 @@ def _buckets(database: Database) -> dict[Bucket, Summary]:
     }
 
 
-def _periods(database: Database) -> range:
+def periods_in(database: Database) -> range:
+    """The tombstone periods in which expiries lie."""
     first = database.scan(layout.ALL_EXPIRIES, 1)
     last = database.last_key(layout.ALL_EXPIRIES)
     if not first or last is None:

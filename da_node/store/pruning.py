@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from da_node.retention import (
     Bucket,
     Period,
-    bucket_of,
     expiry_of,
     first_remembered_period,
     low_water,
@@ -109,7 +108,7 @@ class Pruning:
         return doomed
 
     def _first_kept_cursor(self, mark: Bucket) -> int:
-        """The first feed entry of a blob that is kept; 0 if none before it is deleted.
+        """The first feed entry of what is kept; 0 if none before it is deleted.
 
         Entries are nearly in the order of expiry: one that is overtaken goes a little later.
         """
@@ -118,7 +117,7 @@ class Pruning:
         while page := self._database.scan(keys, PAGE):
             for key, value in page:
                 entry = parse_feed_entry(layout.cursor_of_key(key), value)
-                if bucket_of(entry.expires_at) >= mark:
+                if entry.bucket >= mark:
                     return kept
                 kept = entry.cursor + 1
             keys = KeyRange(layout.feed_key(kept), keys.stop)

@@ -24,7 +24,16 @@ from da_node.store.door import Delete, DeleteRange, Put, Step
 from da_node.store.ledger import Ledger
 from da_node.store.pieces import pieces_of, stored_bytes
 from da_node.store.reading import Reader
-from da_node.store.records import Record, feed_value, number_value, record_value, summary_value
+from da_node.store.records import (
+    FeedEntry,
+    Record,
+    certified_event,
+    feed_value,
+    number_value,
+    record_value,
+    stored_event,
+    summary_value,
+)
 from da_node.store.writer import Log
 
 RECORD_BYTES: Final = 1024
@@ -43,6 +52,18 @@ class Stored:
 
     cursor: int
     """Its place in the feed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What became of a certificate. It is on disk when this is returned."""
+
+    taken: bool
+    """False if the one that was there stays."""
+
+    cursor: int | None
+    """Place in the feed of the event that the blob is certified until then; None where an earlier
+    certificate has had it."""
 
 
 class Putting:
@@ -101,16 +122,23 @@ class Putting:
         bucket: Bucket,
         certificate: bytes,
         stays: Callable[[bytes], bool],
-    ) -> bool:
+    ) -> Kept:
         """Keep a certificate; see `Store.put_certificate`."""
-        self._reader.stored(blob_id)
+        record = self._reader.stored(blob_id)
         existing = self._reader.certificate(bucket, blob_id)
         if existing is not None and stays(existing):
-            return False
-        log.commit([Put(layout.certificate_key(bucket, blob_id), certificate)])
+            return Kept(taken=False, cursor=None)
+        steps: list[Step] = [Put(layout.certificate_key(bucket, blob_id), certificate)]
+        cursor = None
+        if existing is None:
+            cursor = self._ledger.cursor + 1
+            steps += _announced(certified_event(record, bucket, certificate, cursor))
+        # One atomic write: a crash leaves a certificate with its event, or neither.
+        log.commit(steps)
+        self._ledger.cursor = cursor or self._ledger.cursor
         # So that the bucket is searched, as it is after a restart, though it has no blob yet.
         self._ledger.set_summary(bucket, self._ledger.summary(bucket))
-        return True
+        return Kept(taken=True, cursor=cursor)
 
     def _existing(self, blob_id: BlobId) -> Record | None:
         try:
@@ -197,8 +225,7 @@ class Putting:
         steps: list[Step] = [
             Put(layout.record_key(bucket, blob_id), record_value(record)),
             Put(layout.expiry_key(period, blob_id), number_value(bucket)),
-            Put(layout.feed_key(record.cursor), feed_value(record)),
-            Put(layout.CURSOR_KEY, number_value(record.cursor)),
+            *_announced(stored_event(record)),
             Put(layout.summary_key(bucket), summary_value(summary)),
             Delete(layout.intent_key(bucket, blob_id)),
             *pledging,
@@ -218,6 +245,13 @@ class Putting:
         self._ledger.set_summary(bucket, summary)
         if existing is not None:
             self._ledger.set_summary(existing.bucket, left)
+
+
+def _announced(entry: FeedEntry) -> list[Step]:
+    return [
+        Put(layout.feed_key(entry.cursor), feed_value(entry)),
+        Put(layout.CURSOR_KEY, number_value(entry.cursor)),
+    ]
 
 
 def _bits(columns: Sequence[VerifiedColumn]) -> int:

@@ -69,15 +69,25 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedEntry:
-    """One blob in the order in which this node stored them."""
+    """One event in the order in which this node stored them: a blob was stored, or certified."""
 
     cursor: int
     """Grows by one with each entry, never used twice by one node."""
 
     blob_id: BlobId
     header: Header
+
     expires_at: int
+    """Of the blob when it was stored, or of its certificate."""
+
     label: str
+
+    certificate: bytes | None
+    """As it was kept first; None in the event that the blob was stored."""
+
+    @property
+    def bucket(self) -> Bucket:
+        return bucket_of(self.expires_at)
 
 
 class Summary(NamedTuple):
@@ -107,6 +117,7 @@ class _FeedRow(msgspec.Struct, array_like=True, frozen=True):
     blob_id: bytes
     header: bytes
     label: str
+    certificate: bytes = b""
 
 
 _record_decoder = msgspec.msgpack.Decoder(_RecordRow)
@@ -140,12 +151,38 @@ def parse_record(bucket: Bucket, blob_id: BlobId, value: bytes) -> Record:
     )
 
 
-def feed_value(record: Record) -> bytes:
-    row = _FeedRow(
-        bucket=record.bucket,
-        blob_id=bytes(record.blob_id),
-        header=record.header.serialize(),
+def stored_event(record: Record) -> FeedEntry:
+    """The event that a blob was stored."""
+    return FeedEntry(
+        cursor=record.cursor,
+        blob_id=record.blob_id,
+        header=record.header,
+        expires_at=record.expires_at,
         label=record.label,
+        certificate=None,
+    )
+
+
+def certified_event(record: Record, bucket: Bucket, certificate: bytes, cursor: int) -> FeedEntry:
+    """The event that a blob is certified until the expiry of a bucket."""
+    return FeedEntry(
+        cursor=cursor,
+        blob_id=record.blob_id,
+        header=record.header,
+        expires_at=expiry_of(bucket),
+        label=record.label,
+        certificate=certificate,
+    )
+
+
+def feed_value(entry: FeedEntry) -> bytes:
+    """The cursor is not in it: the key has it."""
+    row = _FeedRow(
+        bucket=entry.bucket,
+        blob_id=bytes(entry.blob_id),
+        header=entry.header.serialize(),
+        label=entry.label,
+        certificate=entry.certificate or b"",
     )
     return _VERSION + msgspec.msgpack.encode(row)
 
@@ -160,6 +197,7 @@ def parse_feed_entry(cursor: int, value: bytes) -> FeedEntry:
         header=_header(row.header, blob_id),
         expires_at=expiry_of(Bucket(row.bucket)),
         label=row.label,
+        certificate=row.certificate or None,
     )
 
 

@@ -20,7 +20,7 @@ from da_node.store.migration import bring_up_to_date
 from da_node.store.observer import Observer
 from da_node.store.pieces import stored_bytes
 from da_node.store.pruning import PruneReport, Pruning
-from da_node.store.putting import RECORD_BYTES, Putting, Stored
+from da_node.store.putting import RECORD_BYTES, Kept, Putting, Stored
 from da_node.store.reading import Location, Reader
 from da_node.store.records import FeedEntry, Record, number_value, parse_feed_entry, parse_number
 from da_node.store.writer import Writer
@@ -126,11 +126,12 @@ class Store:
         *,
         expires_at: int,
         stays: Callable[[bytes], bool],
-    ) -> bool:
-        """Keep a stored blob's certificate until `expires_at`, synced; whether it was taken.
+    ) -> Kept:
+        """Keep a stored blob's certificate until `expires_at`, synced.
 
         There is one for each expiry: `stays` tells of the one that is there whether it is to be
-        kept instead. UnknownBlob, Pruned; StoreFull; StoreFault.
+        kept instead. The first has an event in the feed. UnknownBlob, Pruned; StoreFull;
+        StoreFault.
         """
         bucket = bucket_of(expires_at)
         with self._disk_full_as_store_full(len(certificate)):
@@ -198,10 +199,11 @@ class Store:
         return self._reader.latest_certificate(blob_id, self._clock())
 
     def feed(self, after: int, limit: int, label: str | None = None) -> list[FeedEntry]:
-        """At most `limit` blobs stored after the cursor `after`, in that order.
+        """At most `limit` events after the cursor `after`, in the order in which they came.
 
-        With a label, only those that bear it. What is deleted is left out, and only what is
-        durable is in. StoreFault.
+        With a label, only those of blobs that bear it. What is deleted is left out, and only what
+        is durable is in. A blob that moves to a later expiry is listed as stored once, in its new
+        place; that it was certified until the earlier one stays until then. StoreFault.
         """
         found: list[FeedEntry] = []
         keys = layout.feed_between(max(after, 0) + 1, self._ledger.durable_cursor + 1)
@@ -299,7 +301,7 @@ class Store:
             seen.add(column.index)
 
     def _is_listed(self, entry: FeedEntry, label: str | None) -> bool:
-        return bucket_of(entry.expires_at) >= self._ledger.low_water and label in (
+        return entry.bucket >= self._ledger.low_water and label in (
             None,
             entry.label,
         )

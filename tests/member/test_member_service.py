@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
@@ -30,6 +31,7 @@ from committee.attestation import Attestation, verify_attestation
 from committee.bls import PublicKey, SecretKey, Signature
 from committee.documents import Committee
 from committee.signing.signer import LocalSigner
+from da_node.client import Client
 from da_node.coding import Column
 
 HOUR = 3600
@@ -282,6 +284,26 @@ class TestCertificates:
             assert await running.ask("GET", CERTIFICATE) == kept
         running = await start_member()
         assert await running.ask("GET", CERTIFICATE) == all_four
+
+    async def test_the_feed_and_its_streams_tell_when_a_blob_is_certified(
+        self, running: Running
+    ) -> None:
+        few, all_four = (certificate(*signers).serialize() for signers in ((0, 1, 2), range(4)))
+        async with (
+            asyncio.timeout(30),
+            Client(running.url) as client,
+            aclosing(client.events(after=0)) as events,
+        ):
+            await running.put(dispersal(label="mine"))
+            stored = await anext(events)
+            assert (stored.cursor, stored.certificate) == (1, None)
+            await running.ask("PUT", CERTIFICATE, 204, data=few)
+            certified = await anext(events)
+            assert (certified.cursor, certified.certificate) == (2, few)
+            assert (certified.blob_id, certified.label) == (blob().blob_id, "mine")
+            await running.ask("PUT", CERTIFICATE, 204, data=all_four)
+            assert await client.list(label="mine") == [stored, certified]
+            assert await client.list(after=1, label="other") == []
 
     async def test_the_latest_expiry_is_served(self, running: Running) -> None:
         await running.put(dispersal())

@@ -36,8 +36,8 @@ def test_keys_are_these_bytes(key: bytes, expected: str) -> None:
     assert key == bytes.fromhex(expected)
 
 
-def test_this_is_format_1() -> None:
-    assert layout.FORMAT_VERSION == 1
+def test_this_is_format_2() -> None:
+    assert layout.FORMAT_VERSION == 2
 
 
 @given(buckets, ids, st.integers(0, 127), st.integers(0, 32))

@@ -68,7 +68,7 @@ def test_a_newer_store_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     database.write([Put(FORMAT_KEY, number_value(FORMAT_VERSION + 1))])
     database.close()
     for _ in range(2):
-        with pytest.raises(UnsupportedVersion, match="the store has version 2"):
+        with pytest.raises(UnsupportedVersion, match="the store has version 3"):
             Store.open(tmp_path, clock=Clock())
     database = RocksDatabase(tmp_path)
     assert version_of(database) == FORMAT_VERSION + 1

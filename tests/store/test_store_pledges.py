@@ -85,7 +85,7 @@ def test_of_two_certificates_the_caller_chooses_and_the_latest_is_given(
     def offer(store: Store, data: bytes, expires_at: int, *, stays: bool) -> bool:
         return store.put_certificate(
             blob.blob_id, data, expires_at=expires_at, stays=lambda _: stays
-        )
+        ).taken
 
     assert offer(store, b"one", EXPIRY, stays=True)
     assert not offer(store, b"two", EXPIRY, stays=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from store_specimens import EXPIRY, NOW
 
@@ -13,6 +14,7 @@ from da_node.store.records import (
     FeedEntry,
     Record,
     Summary,
+    certified_event,
     feed_value,
     number_value,
     parse_feed_entry,
@@ -20,6 +22,7 @@ from da_node.store.records import (
     parse_record,
     parse_summary,
     record_value,
+    stored_event,
     summary_value,
 )
 
@@ -46,13 +49,27 @@ def test_a_record_reads_back(record: Record) -> None:
 
 
 def test_a_feed_entry_reads_back(record: Record) -> None:
-    assert parse_feed_entry(7, feed_value(record)) == FeedEntry(
+    stored = FeedEntry(
         cursor=7,
         blob_id=record.blob_id,
         header=record.header,
         expires_at=EXPIRY,
         label="ünïcode",
+        certificate=None,
     )
+    assert stored_event(record) == stored
+    assert parse_feed_entry(7, feed_value(stored)) == stored
+    certified = certified_event(record, bucket_of(EXPIRY + 3600), b"certificate", 8)
+    assert certified == replace(
+        stored, cursor=8, expires_at=EXPIRY + 3600, certificate=b"certificate"
+    )
+    assert parse_feed_entry(8, feed_value(certified)) == certified
+
+
+def test_an_entry_of_version_1_has_no_certificate(record: Record) -> None:
+    row = [record.bucket, bytes(record.blob_id), record.header.serialize(), record.label]
+    value = b"\x01" + msgspec.msgpack.encode(row)
+    assert parse_feed_entry(7, value) == stored_event(record)
 
 
 def test_numbers_and_summaries_read_back() -> None:
@@ -66,7 +83,7 @@ def test_values_cut_anywhere_or_with_a_tail_are_damage(record: Record) -> None:
     for cut in range(len(whole)):
         with pytest.raises(Damaged):
             parse_record(record.bucket, record.blob_id, whole[:cut])
-    feed = feed_value(record)
+    feed = feed_value(stored_event(record))
     for cut in range(len(feed)):
         with pytest.raises(Damaged):
             parse_feed_entry(7, feed[:cut])
