@@ -15,6 +15,7 @@
     │   ├── BadAggregate            the signers named did not sign this
     │   ├── ExpiresTooSoon          valid, but the blob goes before a dispute must be over
     │   ├── NotInForce              valid, but under a keyset that is not in force yet
+    │   ├── Superseded              under a keyset that another one has taken the place of
     │   ├── BadDocument             a file of a key, a member or a keyset that is none
     │   ├── WrongArc                columns that are not the member's arc, whole and in order
     │   ├── ExpiryOutOfRange        an expiry that a member does not attest
@@ -200,6 +201,18 @@ class NotInForce(BadData):
 
 
 @dataclass(eq=False, kw_only=True)
+class Superseded(BadData):
+    """Members sign under a keyset until some time after the next one has come into force."""
+
+    code = "keyset_superseded"
+    template = "nothing is signed under keyset {keyset_hash} from {ended_at} on, now it is {now}"
+    advice = "give the disperser the keyset that is in force; members list it at /v1/keysets"
+    keyset_hash: str
+    ended_at: int
+    now: int
+
+
+@dataclass(eq=False, kw_only=True)
 class BadDocument(BadData):
     """A file of a key, a member or a keyset is JSON of exactly its form, within reason."""
 
@@ -272,7 +285,7 @@ class UnknownDisperser(Rejected):
     status = 403
     code = "unknown_disperser"
     template = "{value} is not a disperser of this member's, or did not sign this"
-    advice = "ask the member's operator to list the disperser"
+    advice = "ask the member's operator to list the disperser, and to follow its keyset"
     value: str
 
 

@@ -58,6 +58,11 @@ CHALLENGE_MARGIN_S: Final = DAY_S
 RELIANCE_MARGIN_S: Final = HOUR_S
 """Samplers stop asking an hour before the expiry, so a challenge must be over by then."""
 
+EARLY_S: Final = 300
+"""How much sooner than one retention from now an attested expiry may be: clocks differ."""
+LATE_S: Final = HOUR_S + 300
+"""How much later: rounding up to the hour, and clocks."""
+
 if CHALLENGE_PERIOD_S + CHALLENGE_MARGIN_S > RETENTION_S:
     raise ValueError("the default challenge period must fit the default retention")
 if RELIANCE_MARGIN_S > CHALLENGE_MARGIN_S:

@@ -46,6 +46,7 @@ PURE = {"da_node.retention"} | {
         "certificate",
         "plan",
         "documents",
+        "succession",
         "disperser.spreading",
         "disperser.tenants",
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from committee.cli.signals import set_by
 from committee.member.serving import run_member
 from committee.member.settings import MemberSettings
 from committee.signing.server import running_signer
@@ -36,10 +37,11 @@ def member() -> None:
 @settings_flags(MemberSettings)
 @with_output
 def run(output: Output, config: Path | None, **flags: Any) -> None:
-    """Run a member until SIGTERM or Ctrl-C; what is under way then is finished first.
+    """Run a member until SIGTERM or Ctrl-C; what is under way then is finished first. SIGHUP makes
+    it read the keysets' files again.
 
     Settings come from --config, the environment and flags, each overriding the one before. Name
-    the keyset, the dispersers that are served, and either --keystore with --password-file or the
+    the keysets, the dispersers that are served, and either --keystore with --password-file or the
     socket of a signer. Exit codes: 0 stopped, 1 failed, 2 wrong settings.
     """
     settings = load(MemberSettings, file=config, environment=os.environ, flags=flags)
@@ -48,7 +50,12 @@ def run(output: Output, config: Path | None, **flags: Any) -> None:
 
 
 async def _run(settings: MemberSettings) -> None:
-    await run_member(settings, kzg=KzgPool(settings.kzg_workers, proves=False), stop=_stopped())
+    await run_member(
+        settings,
+        kzg=KzgPool(settings.kzg_workers, proves=False),
+        stop=set_by(signal.SIGTERM, signal.SIGINT),
+        changed=set_by(signal.SIGHUP),
+    )
 
 
 @click.group()
@@ -86,19 +93,10 @@ def run_signer(output: Output, keystore: Path, password_file: Path, socket: Path
     with locked_key(keystore, password_file) as key:
 
         async def serve() -> None:
-            stop = _stopped()
+            stop = set_by(signal.SIGTERM, signal.SIGINT)
             async with running_signer(key, socket):
                 _log.info("signing", public_key=key.public_key.hex0x, socket=str(socket))
                 await stop.wait()
             _log.info("stopped")
 
         asyncio.run(serve())
-
-
-def _stopped() -> asyncio.Event:
-    """Set on SIGTERM and Ctrl-C."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop

@@ -1,7 +1,8 @@
 """Whom a member lets hand it columns, decided before a byte of the body is read. Pure.
 
-In this order: the time, the signer, the replay. The signer is recovered under each keyset that
-the member follows, for the request's header does not say which one its body is for.
+In this order: the time, the signer, the keyset, the replay. The signer is recovered under each
+keyset in which the member has a place, for the request's header does not say which one its body
+is for.
 """
 
 from __future__ import annotations
@@ -58,15 +59,17 @@ class Admission:
             raise BadConfiguration(source="settings", name="dispersers", reason=reason)
 
     def identify(self, ticket: Ticket, blob_id: BlobId, now: int) -> Signed:
-        """Who asks. Changes nothing, and may run in a thread, as its curve work should.
+        """Who asks, under a keyset in force. Changes nothing, and may run in a thread, as its curve
+        work should.
 
-        Raises StaleRequest, BadSigner, UnknownDisperser.
+        Raises StaleRequest, BadSigner, UnknownDisperser, NotInForce, Superseded.
         """
         if abs(ticket.time - now) > REQUEST_LIFE_S:
             raise StaleRequest(value=ticket.time, now=now, bound_s=REQUEST_LIFE_S)
         for seat in reversed(self._seats.all):
             signer = ticket.signer(seat.keyset.hash, blob_id)
             if signer in self._requests:
+                seat.term.require_in_force(now)
                 return Signed(disperser=signer, seat=seat, blob_id=blob_id, ticket=ticket)
         raise UnknownDisperser(value=signer.hex0x)
 

@@ -54,7 +54,7 @@ class Member:
         return longest_body(self.seats.longest_arc, rows)
 
     async def identify(self, ticket: Ticket, blob_id: BlobId) -> Signed:
-        """Who asks. Raises StaleRequest, BadSigner, UnknownDisperser."""
+        """Who asks. Raises StaleRequest, BadSigner, UnknownDisperser, NotInForce, Superseded."""
         now = self.node.clock()
         return await self.node.workers.probe.run(self.admission.identify, ticket, blob_id, now)
 
@@ -126,9 +126,8 @@ class Member:
 
     def _verified(self, blob_id: BlobId, data: bytes) -> VerifiedCertificate:
         parsed = Certificate.parse(data, self.kzg)
-        certificate = verify_certificate(
-            parsed, self.seats.under("certificate", parsed.keyset_hash).keyset
-        )
+        committee = self.seats.succession.under("certificate", parsed.keyset_hash)
+        certificate = verify_certificate(parsed, committee.keyset)
         if certificate.header.blob_id != blob_id:
             raise MalformedRequest(
                 field="certificate",
@@ -158,5 +157,5 @@ class Member:
         """
         keyset_hash = KeysetHash(data[2 : 2 + HASH_BYTES])
         bitmap = data[CERTIFICATE_FIXED_BYTES - SIGNATURE_BYTES : -SIGNATURE_BYTES]
-        followed = {seat.keyset.hash: seat.keyset.not_before for seat in self.seats.all}
-        return followed.get(keyset_hash, -1), int.from_bytes(bitmap, "big").bit_count()
+        signers = int.from_bytes(bitmap, "big").bit_count()
+        return self.seats.succession.rank(keyset_hash), signers

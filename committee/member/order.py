@@ -16,17 +16,12 @@ from typing import Final
 
 from committee.attestation import Attestation, require_keyset
 from committee.dispersal import Dispersal
-from committee.errors import DigestMismatch, ExpiryOutOfRange, NotInForce
+from committee.errors import DigestMismatch, ExpiryOutOfRange
 from committee.keyset import VerifiedKeyset
 from committee.member.admission import Signed
-from committee.parameters import HOUR_S
+from committee.parameters import EARLY_S, HOUR_S, LATE_S
 from da_node.coding import VerifiedColumn
 from da_node.service import Bug, MalformedRequest
-
-EARLY_S: Final = 300
-"""How much sooner than one retention from now an attested expiry may be: clocks differ."""
-LATE_S: Final = HOUR_S + 300
-"""How much later: rounding up to the hour, and clocks."""
 
 
 class Stage(Enum):
@@ -74,7 +69,7 @@ class Order:
 
     def accept(self, dispersal: Dispersal, now: int) -> None:
         """The body has been parsed. Raises OtherKeyset, MalformedRequest for another blob,
-        NotInForce, ExpiryOutOfRange, WrongArc.
+        NotInForce, Superseded, ExpiryOutOfRange, WrongArc.
         """
         self._require_turn(Stage.ACCEPTED)
         keyset = self.signed.seat.keyset
@@ -85,10 +80,8 @@ class Order:
                 value=self.signed.blob_id.hex0x,
                 expected=f"that of the header, {dispersal.header.blob_id.hex0x}",
             )
-        if now < keyset.not_before:
-            raise NotInForce(
-                keyset_hash=keyset.hash.hex0x, not_before=keyset.not_before, included_at=now
-            )
+        # Once more: a body may take until after the turn.
+        self.signed.seat.term.require_in_force(now)
         _require_expiry(keyset, dispersal.expires_at, now)
         dispersal.require_arc(self.signed.seat.arc)
         self.dispersal, self.stage = dispersal, Stage.ACCEPTED

@@ -10,8 +10,8 @@ import msgspec
 from aiohttp import hdrs, web
 
 from committee.dispersal import DIGEST_FIELD, SIGNATURE_FIELD, TIME_FIELD, Ticket
+from committee.documents import Committee
 from committee.member.member import LONGEST_CERTIFICATE_BYTES, Member
-from committee.member.seat import Seat
 from committee.values import KeysetHash
 from da_node.api.blobs import record_of
 from da_node.coding import BlobId
@@ -76,21 +76,21 @@ async def get_certificate(member: Member, request: web.Request) -> web.Response:
 
 async def get_keysets(member: Member, request: web.Request) -> web.Response:
     """All keysets that the member follows, in the order in which they come into force."""
-    return json_answer({"keysets": [_document(seat) for seat in member.seats.all]})
+    committees = member.seats.succession.committees
+    return json_answer({"keysets": [_document(committee) for committee in committees]})
 
 
 async def get_keyset(member: Member, request: web.Request) -> web.Response:
     """One keyset with its proofs of possession, names and addresses."""
-    text = request.match_info["hash"]
-    wanted = KeysetHash.from_hex(text)
-    for seat in member.seats.all:
-        if seat.keyset.hash == wanted:
-            return json_answer(_document(seat))
-    raise NotFound(what="keyset", value=wanted.hex0x)
+    wanted = KeysetHash.from_hex(request.match_info["hash"])
+    committee = member.seats.succession.find(wanted)
+    if committee is None:
+        raise NotFound(what="keyset", value=wanted.hex0x)
+    return json_answer(_document(committee))
 
 
 async def get_node(member: Member, request: web.Request) -> web.Response:
-    """The node's document, with the member's place in the keyset in force."""
+    """The node's document, with the member's place in the newest keyset in force that has one."""
     node = member.node
     seat = member.seats.current(node.clock())
     return json_answer(
@@ -210,5 +210,5 @@ def _field(request: web.Request, name: str) -> str | None:
     return parameters.single(request.headers.getall(name, []), name)
 
 
-def _document(seat: Seat) -> Any:
-    return msgspec.json.decode(seat.committee.serialize())
+def _document(committee: Committee) -> Any:
+    return msgspec.json.decode(committee.serialize())

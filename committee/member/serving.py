@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
 
-from committee.disk import read_file
-from committee.documents import LONGEST_DOCUMENT_BYTES, Committee
+from committee.documents import Committee
+from committee.keyset_files import followed_files, read_keysets
 from committee.member.admission import Admission
 from committee.member.member import Member
 from committee.member.metrics import MemberMetrics
@@ -24,17 +24,6 @@ from da_node.node.node import KzgService, Node
 from da_node.service import BadConfiguration, logger
 
 _log = logger(__name__)
-
-
-def read_committees(settings: MemberSettings) -> list[Committee]:
-    """The keysets that the settings name, everything about them checked; blocks.
-
-    Raises BadDocument and whatever else is wrong with a keyset, OSError.
-    """
-    return [
-        Committee.parse(read_file(path, LONGEST_DOCUMENT_BYTES), source=str(path))
-        for path in settings.keyset_files
-    ]
 
 
 @asynccontextmanager
@@ -88,12 +77,18 @@ async def running_member(
         yield made[0], url
 
 
-async def run_member(settings: MemberSettings, *, kzg: KzgService, stop: asyncio.Event) -> None:
-    """Run until `stop` is set. Raises as `signer_of` and `running_member` do."""
-    committees = await asyncio.to_thread(read_committees, settings)
+async def run_member(
+    settings: MemberSettings, *, kzg: KzgService, stop: asyncio.Event, changed: asyncio.Event
+) -> None:
+    """Run until `stop` is set; whenever `changed` is, the keysets' files are read again.
+
+    Raises as `read_keysets`, `signer_of` and `running_member` do.
+    """
+    committees = await asyncio.to_thread(read_keysets, settings.keysets)
     async with (
         signer_of(settings) as signer,
         running_member(settings, kzg=kzg, committees=committees, signer=signer) as (member, url),
+        followed_files(settings.keysets, changed, member.seats.follow),
     ):
         seat = member.seats.current(member.node.clock())
         _log.info(

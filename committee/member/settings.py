@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
+from committee.keyset_files import MEANING
 from committee.secp256k1 import Address
 from da_node.service import BadConfiguration, MalformedRequest, NodeSettings
-
-_FOLLOWED: Final = ("keyset", "next_keyset")
 
 
 class MemberSettings(NodeSettings, frozen=True, kw_only=True):
@@ -18,17 +17,9 @@ class MemberSettings(NodeSettings, frozen=True, kw_only=True):
 
     environment_prefix: ClassVar[str] = "HOLDFAST_MEMBER_"
 
-    keyset: Annotated[
-        Path | None,
-        Meta(description="The keyset's file.", extra={"default_means": "none: it must be named"}),
-    ] = None
-    next_keyset: Annotated[
-        Path | None,
-        Meta(
-            description="File of a second keyset that is followed, during a rotation.",
-            extra={"default_means": "no rotation is under way"},
-        ),
-    ] = None
+    keysets: Annotated[
+        str, Meta(description=MEANING, extra={"default_means": "none: one must be named"})
+    ] = ""
     dispersers: Annotated[
         str,
         Meta(description="Addresses of the dispersers that are served, separated by commas."),
@@ -67,19 +58,13 @@ class MemberSettings(NodeSettings, frozen=True, kw_only=True):
     def check(self) -> None:
         """A keyset, dispersers, and the key in exactly one place."""
         super().check()
-        if self.keyset is None:
-            raise _wrong("keyset", "must be named")
+        if not self.keysets:
+            raise _wrong("keysets", "must be named")
         if (self.keystore is None) == (self.signer is None):
             raise _wrong("keystore", "name either a keystore or a signer's socket")
         if (self.keystore is None) != (self.password_file is None):
             raise _wrong("password_file", "comes with a keystore, and only with one")
         _ = self.disperser_addresses
-
-    @property
-    def keyset_files(self) -> tuple[Path, ...]:
-        """The files of all keysets that are followed."""
-        files = (getattr(self, name) for name in _FOLLOWED)
-        return tuple(file for file in files if file is not None)
 
     @property
     def disperser_addresses(self) -> tuple[Address, ...]:

@@ -36,8 +36,12 @@ def secret(seed: int) -> SecretKey:
 
 
 @functools.cache
-def committee(network: int = 7, not_before: int = NOW - 86_400) -> Committee:
-    """Four members, one of whom may be faulty."""
+def committee(
+    network: int = 7,
+    not_before: int = NOW - 86_400,
+    seeds: tuple[int, ...] = tuple(range(MEMBERS)),
+) -> Committee:
+    """Members with the keys of these numbers, four of them, one of whom may be faulty."""
     keyset = Keyset(
         network_id=NetworkId(bytes((network,)) * 32),
         not_before=not_before,
@@ -46,11 +50,11 @@ def committee(network: int = 7, not_before: int = NOW - 86_400) -> Committee:
         threshold=3,
         faults=1,
         columns_per_member=shortest_arc(MEMBERS, 2),
-        public_keys=tuple(secret(i).public_key for i in range(MEMBERS)),
+        public_keys=tuple(secret(i).public_key for i in seeds),
     )
     members = [
         Member.introduce(secret(i), name=f"member {i}", url=f"http://127.0.0.1:{7000 + i}")
-        for i in range(MEMBERS)
+        for i in seeds
     ]
     return committee_of(keyset, members)
 

@@ -58,7 +58,7 @@ class Files:
 
     def member(self, *more: str) -> list[str]:
         directory = self.keyset.parent / "data"
-        options = {"port": "0", "directory": str(directory), "keyset": str(self.keyset)}
+        options = {"port": "0", "directory": str(directory), "keysets": str(self.keyset)}
         options["dispersers"] = DISPERSER.address.hex0x
         flags = [text for name, value in options.items() for text in (f"--{name}", value)]
         return ["member", "run", "--log-json", *flags, *more]
@@ -157,3 +157,35 @@ def test_a_member_is_killed_and_signs_the_same_again(files: Files) -> None:
 def test_settings_that_do_not_fit_are_refused(files: Files, more: list[str]) -> None:
     outcome = CliRunner().invoke(member, files.member(*more)[1:])
     assert outcome.exit_code == EXIT_USAGE, outcome.output
+
+
+def test_keysets_are_read_again_at_sighup_whole_or_not_at_all(files: Files, tmp_path: Path) -> None:
+    one = committee(not_before=0)
+    other = committee(not_before=10)
+    (tmp_path / "a.json").write_bytes(one.serialize())
+    data = str(tmp_path / "data")
+    arguments = files.member(*files.key, "--keysets", str(tmp_path), "--directory", data)
+    with started(arguments, "listening") as (process, entry):
+        assert process.stderr is not None
+
+        def hung_up() -> Any:
+            process.send_signal(signal.SIGHUP)
+            assert process.stderr is not None
+            return json.loads(process.stderr.readline())
+
+        def followed() -> list[str]:
+            with urllib.request.urlopen(entry["url"] + "/v1/keysets", timeout=60) as answer:
+                return [found["keyset_hash"] for found in json.load(answer)["keysets"]]
+
+        (tmp_path / "b.json").write_bytes(other.serialize())
+        both = [whole.keyset.hash.hex0x for whole in (one, other)]
+        told = hung_up()
+        assert (told["event"], told["keysets"]) == ("keysets read again", both)
+        assert followed() == both
+        (tmp_path / "b.json").write_bytes(committee(network=8, not_before=20).serialize())
+        told = hung_up()
+        assert told["level"] == "error"
+        assert "different networks" in told["reason"]
+        (tmp_path / "b.json").write_bytes(b"{")
+        assert "b.json" in hung_up()["reason"]
+        assert followed() == both

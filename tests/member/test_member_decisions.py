@@ -66,18 +66,41 @@ def let_in(gate: Admission, one: Ticket, now: int) -> None:
 
 class TestSeats:
     def test_the_newest_keyset_in_force_is_the_current_one(self) -> None:
-        old, new = committee(), committee(network=8, not_before=NOW + 10)
+        old, new = committee(), committee(not_before=NOW + 10)
         both = Seats([new, old], secret(ME).public_key)
         assert both.current(NOW).keyset == old.keyset
         assert both.current(NOW + 10).keyset == new.keyset
         assert both.current(0).keyset == old.keyset
-        assert both.under("certificate", new.keyset.hash).index == ME
 
-    def test_a_key_without_a_place_is_no_member(self) -> None:
-        with pytest.raises(BadConfiguration):
+    def test_one_that_joins_or_leaves_follows_a_keyset_without_a_place_in_it(self) -> None:
+        joining, leaving = secret(4).public_key, secret(0).public_key
+        both = [committee(), committee(not_before=NOW, seeds=(1, 2, 3, 4))]
+        for key, own, index in ((joining, both[1], 3), (leaving, both[0], 0)):
+            seats = Seats(both, key)
+            assert seats.succession.committees == tuple(both)
+            (seat,) = seats.all
+            assert (seat.committee, seat.index) == (own, index)
+            assert seats.current(NOW - 1) == seats.current(NOW) == seat
+
+    def test_a_key_without_any_place_is_no_member(self) -> None:
+        with pytest.raises(BadConfiguration, match="no member with the key"):
             Seats([committee()], secret(9).public_key)
         with pytest.raises(BadConfiguration):
             Seats([], secret(ME).public_key)
+
+    def test_what_cannot_be_followed_changes_nothing(self) -> None:
+        followed = Seats([committee()], secret(ME).public_key)
+        before = followed.succession, followed.all
+        for refused in (
+            [],
+            [committee(), committee(network=8, not_before=NOW)],
+            [committee(seeds=(0, 2, 3, 4))],
+        ):
+            with pytest.raises(BadConfiguration):
+                followed.follow(refused)
+            assert (followed.succession, followed.all) == before
+        followed.follow([committee(), committee(not_before=NOW)])
+        assert len(followed.all) == 2
 
 
 class TestAdmission:
@@ -135,9 +158,9 @@ class TestAdmission:
         let_in(gate, ticket(dispersal(), time=much_later), much_later)
 
     def test_the_keyset_is_the_one_that_was_signed_for(self) -> None:
-        both = Seats([committee(), committee(network=8)], secret(ME).public_key)
-        gate = Admission(both, [DISPERSER.address])
-        for one in (committee(), committee(network=8)):
+        both = committee(), committee(not_before=NOW - 10)
+        gate = Admission(Seats(both, secret(ME).public_key), [DISPERSER.address])
+        for one in both:
             request = dispersal(keyset_hash=one.keyset.hash)
             signed = gate.identify(ticket(request), blob().blob_id, NOW)
             assert signed.seat.keyset == one.keyset

@@ -335,7 +335,7 @@ class TestCertificates:
 
 class TestKeysets:
     async def test_the_keysets_that_are_followed_are_told(self, start_member: StartMember) -> None:
-        both = [committee(), committee(network=8, not_before=NOW + HOUR)]
+        both = [committee(), committee(not_before=NOW + HOUR)]
         running = await start_member(committees=both)
         listed = json.loads(await running.ask("GET", "/v1/keysets"))["keysets"]
         assert [one["keyset_hash"] for one in listed] == [one.keyset.hash.hex0x for one in both]
@@ -348,7 +348,7 @@ class TestKeysets:
     async def test_the_node_tells_its_place_in_the_keyset_in_force(
         self, start_member: StartMember
     ) -> None:
-        both = [committee(), committee(network=8, not_before=NOW + HOUR)]
+        both = [committee(), committee(not_before=NOW + HOUR)]
         running = await start_member(committees=both)
         for one in both:
             document = json.loads(await running.ask("GET", "/v1/node"))
