@@ -29,7 +29,8 @@
     ├── QuotaExhausted          429  a tenant has used up its hour
     ├── NoSuchCommittee         400  no threshold exists for so many faults
     ├── WrongPassword           400  (command line only)
-    └── WeakPassword            400  (command line only)
+    ├── WeakPassword            400  (command line only)
+    └── OtherShape              400  (local network only)
     Unavailable
     ├── DispersalFailed         503  too few members signed in time
     ├── KeyInUse                503  another process signs with this key
@@ -328,6 +329,19 @@ class WeakPassword(Rejected):
     template = "the password has {value} characters that count; it must have {bound} or more"
     value: int
     bound: int
+
+
+@dataclass(eq=False, kw_only=True)
+class OtherShape(Rejected):
+    """A directory holds a local committee with other rules than are asked for."""
+
+    code = "other_shape"
+    template = "the committee in {path} has {name} = {value}, not {wanted}"
+    advice = "name another directory, or ask for what it has"
+    path: str
+    name: str
+    value: int
+    wanted: int
 
 
 @dataclass(eq=False, kw_only=True)

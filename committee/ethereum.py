@@ -21,23 +21,36 @@ finally:
 Kdf = Literal["scrypt", "pbkdf2"]
 
 
-def encrypted(secret: bytes, password: bytes, kdf: Kdf, description: str) -> dict[str, Any]:
+def encrypted(
+    secret: bytes, password: bytes, kdf: Kdf, description: str, rounds: int | None = None
+) -> dict[str, Any]:
     """An EIP-2335 keystore of a BLS secret, as the members of its JSON object.
 
     `password` is UTF-8, prepared as the EIP says. Its path is empty: the key is derived from none.
-    scrypt: n = 262,144, r = 8, p = 1 (256 MiB, half a second). pbkdf2: 1,000,000 rounds.
+    scrypt: n = 262,144, r = 8, p = 1 (256 MiB, half a second). pbkdf2: 1,000,000 rounds. `rounds`
+    stands for n, or for the rounds.
     """
     document: dict[str, Any] = create_keyfile_json(
-        secret, password, version=4, kdf=kdf, description=description, path=""
+        secret,
+        password,
+        version=4,
+        kdf=kdf,
+        iterations=rounds,
+        description=description,
+        path="",
     )
     return document
 
 
-def encrypted_wallet(secret: bytes, password: bytes, kdf: Kdf) -> dict[str, Any]:
+def encrypted_wallet(
+    secret: bytes, password: bytes, kdf: Kdf, rounds: int | None = None
+) -> dict[str, Any]:
     """A Web3 Secret Storage keystore, version 3, of a secp256k1 secret, as the members of its JSON
     object. `password` is UTF-8; the costs are those of `encrypted`.
     """
-    document: dict[str, Any] = create_keyfile_json(secret, password, version=3, kdf=kdf)
+    document: dict[str, Any] = create_keyfile_json(
+        secret, password, version=3, kdf=kdf, iterations=rounds
+    )
     return document
 
 

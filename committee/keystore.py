@@ -83,15 +83,24 @@ def prepare_password(password: str) -> bytes:
 
 
 def write_keystore(
-    path: Path, key: SecretKey, password: str, *, kdf: Kdf = "scrypt", description: str = ""
+    path: Path,
+    key: SecretKey,
+    password: str,
+    *,
+    kdf: Kdf = "scrypt",
+    description: str = "",
+    rounds: int | None = None,
 ) -> None:
     """Encrypt a key into a new file that only its owner may read. Durable when this returns.
+
+    Fewer `rounds` than usual leave the password easy to guess: they are for a key whose password
+    lies beside it, where guessing is not what stands between.
 
     Raises WeakPassword, FileExistsError (a keystore is never replaced), OSError.
     """
     prepared = prepare_password(password)
     require_strong(prepared.decode())
-    document = encrypted(key.reveal(), prepared, kdf, description)
+    document = encrypted(key.reveal(), prepared, kdf, description, rounds)
     data = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
     create_file(path, data, OWNER_ONLY)
 

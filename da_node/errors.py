@@ -35,6 +35,8 @@
     │   ├── OperationTimeout    504  an operation of the client took longer than it may
     │   ├── NoNode              503  none of several nodes could answer the client
     │   ├── FalseAnswer         502  a node answered the client with something that does not verify
+    │   ├── PortTaken, NetworkInUse, PartEnded,
+    │   ├── PartNotReady        (local network only) what keeps it from running
     │   └── RemoteUnavailable   (client only) a failure without a code that we know
     └── Bug                 500  ours: an invariant does not hold
 
@@ -626,6 +628,51 @@ class FalseAnswer(Unavailable):
     url: str
     what: str
     reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class PortTaken(Unavailable):
+    """Another program listens on a port that a part of a local network must have."""
+
+    code = "port_taken"
+    template = "port {port} for {name} cannot be had: {reason}"
+    advice = "stop the other program, or name other ports"
+    name: str
+    port: int
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class NetworkInUse(Unavailable):
+    """A local network runs in this directory already."""
+
+    code = "network_in_use"
+    template = "a network runs in {path} already"
+    advice = "stop it, or name another directory"
+    path: str
+
+
+@dataclass(eq=False, kw_only=True)
+class PartEnded(Unavailable):
+    """A process of a local network has ended by itself."""
+
+    code = "part_ended"
+    template = "{name} has ended with exit code {exit_code}: {last_line} ({log})"
+    name: str
+    exit_code: int
+    last_line: str
+    log: str
+
+
+@dataclass(eq=False, kw_only=True)
+class PartNotReady(Unavailable):
+    """A process of a local network did not become ready."""
+
+    code = "part_not_ready"
+    template = "{name} was not ready within {bound_s} s ({log})"
+    name: str
+    bound_s: float
+    log: str
 
 
 @dataclass(eq=False, kw_only=True)

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import signal
-import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections import Counter
@@ -20,7 +16,6 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from da_node.cli.demo import Failed, Stage, require
 from da_node.client import Client, Receipt
 from da_node.coding import (
     COLUMNS,
@@ -33,23 +28,27 @@ from da_node.coding import (
     verify_columns,
     verify_points,
 )
+from da_node.service.network import Network, Part, Ports, SettingValue
+from da_node.service.stage import Failed, Stage, require
 from da_node.store import Location, Store
 
 SAMPLE: Final = "op-channel.zlib"
-START_S: Final = 60
-STOP_S: Final = 30
+HEALED_S: Final = 60
 FLIPPED_BYTES: Final = 16
 
 
 def act(stage: Stage) -> None:
     """Start a node, post, read back, verify; damage its disk, and see it notice and heal."""
     payload = (resources.files("da_node.cli") / "sample" / SAMPLE).read_bytes()
-    directory = stage.directory / "node"
-    with running_node(stage, directory) as url:
-        receipt = asyncio.run(post_and_read(stage, url, payload))
-    victim, location = show_and_damage(stage, directory, receipt.blob_id)
-    with running_node(stage, directory) as url:
-        asyncio.run(read_again(stage, url, receipt, payload, victim))
+    directory = stage.directory / "data"
+    with Ports() as ports:
+        settings: dict[str, SettingValue] = {"directory": directory, "port": ports.of("node")}
+        part = Part(name="node", command=("node", "run"), port=ports.of("node"), settings=settings)
+        with running_node(stage, part) as url:
+            receipt = asyncio.run(post_and_read(stage, url, payload))
+        victim, location = show_and_damage(stage, directory, receipt.blob_id)
+        with running_node(stage, part) as url:
+            asyncio.run(read_again(stage, url, receipt, payload, victim))
     healed = locate(directory, receipt.blob_id, victim)
     stage.fact("now lies in", f"{healed.path.name} at byte {healed.offset:,}")
     require(healed != location, "the rebuilt column should lie somewhere else on disk")
@@ -59,40 +58,18 @@ def act(stage: Stage) -> None:
 
 
 @contextmanager
-def running_node(stage: Stage, directory: Path) -> Iterator[str]:
-    """`holdfast node run` on a free port, ready; stopped with SIGTERM, and cleanly."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("holdfast")), "node", "run"]
-    command += ["--directory", str(directory), "--port", str(port)]
-    stage.scene(f"start a node: holdfast node run --directory … --port {port}")
-    log = (stage.directory / "node.log").open("ab")
-    with log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            url = f"http://127.0.0.1:{port}"
-            with stage.timed("ready after"):
-                wait_until_ready(process, url, Path(log.name))
-            yield url
-            stage.scene("stop it (SIGTERM)")
-            process.send_signal(signal.SIGTERM)
-            stage.fact("exit code", code := process.wait(STOP_S))
-            require(code == 0, "the node should stop with exit code 0")
-        finally:
-            process.kill()
-
-
-def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    """Poll /readyz until it says so."""
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        require(process.poll() is None, f"the node ended at once:\n{log.read_text()}")
-        try:
-            fetch(f"{url}/readyz")
-            return
-        except OSError:  # refused, or a status that is not 200
-            time.sleep(0.1)
-    require(False, f"the node was not ready within {START_S} s:\n{log.read_text()}")
+def running_node(stage: Stage, part: Part) -> Iterator[str]:
+    """`holdfast node run`, ready; stopped with SIGTERM, and cleanly."""
+    stage.scene(f"start a node: holdfast node run --directory … --port {part.port}")
+    with Network(stage.directory, [part]) as network:
+        with stage.timed("ready after"):
+            network.start()
+        node = network[part.name]
+        yield node.url
+        stage.scene("stop it (SIGTERM)")
+        node.terminate()
+        stage.fact("exit code", code := node.wait())
+        require(code == 0, "the node should stop with exit code 0")
 
 
 def fetch(url: str) -> str:
@@ -181,7 +158,7 @@ async def read_again(stage: Stage, url: str, receipt: Receipt, payload: bytes, v
 
 async def wait_until_healed(url: str) -> tuple[float, float]:
     """The node's own counters of damaged and healed columns, once it has healed some."""
-    for _ in range(START_S * 10):
+    for _ in range(HEALED_S * 10):
         metrics = await asyncio.to_thread(read_metrics, url)
         damaged = metrics["holdfast_damaged_columns_total"]
         healed = metrics["holdfast_healed_columns_total"]

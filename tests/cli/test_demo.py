@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from da_node.cli import demo
-from da_node.cli.demo import Failed, Stage, require
+from da_node.service.stage import Failed, Stage, require
 
 
 def test_the_demonstration_heals_a_damaged_column_and_stops_cleanly() -> None:
