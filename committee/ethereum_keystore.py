@@ -65,8 +65,7 @@ def write_ethereum_keystore(
     """Encrypt a key into a new file that only its owner may read. Durable when this returns.
 
     The password is used as it is, in UTF-8. Fewer `rounds` than usual: as in `write_keystore`.
-    Raises WeakPassword, FileExistsError (a keystore is
-    never replaced), OSError.
+    Raises WeakPassword, FileExistsError (a keystore is never replaced), OSError.
     """
     require_strong(password)
     document = encrypted_wallet(key.reveal(), password.encode(), kdf, rounds)

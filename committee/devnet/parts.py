@@ -33,7 +33,7 @@ def committee_parts(
         settings: dict[str, SettingValue] = {
             "port": port,
             "directory": directory / name / "data",
-            "keyset": founding.keyset,
+            "keysets": founding.keyset,
             "dispersers": address,
             "keystore": founding.keystore(index),
             "password_file": founding.password,
