@@ -51,6 +51,18 @@ PURE = {"da_node.retention"} | {
         "disperser.tenants",
     )
 }
+PURE |= {
+    f"sampler.{name}"
+    for name in (
+        "errors",
+        "confidence",
+        "custody",
+        "order",
+        "division",
+        "plan",
+        "costs",
+    )
+}
 """The pure modules beside `da_node.coding`."""
 IMPURE = {"asyncio", "socket", "time", "datetime", "random", "secrets", "subprocess", "aiohttp"}
 """What a pure module has no use for: clock, network and randomness are handed in."""

@@ -1,0 +1,15 @@
+"""`holdfast sampler`: each sub-command is a module of its own here."""
+
+from __future__ import annotations
+
+import click
+
+from sampler.cli.plans import plan_command
+
+
+@click.group()
+def sampler() -> None:
+    """Doubt what a committee says it keeps, from a laptop."""
+
+
+sampler.add_command(plan_command)
