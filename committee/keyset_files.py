@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ MEANING: Final = (
 
 _log = logger(__name__)
 
-Follow = Callable[[Sequence[Committee]], None]
+Follow = Callable[[Sequence[Committee]], Awaitable[None]]
 """Takes the keysets that are followed from now on; raises what is wrong with them, and then changes
 nothing."""
 
@@ -60,7 +60,7 @@ async def _follow_files(setting: str, changed: asyncio.Event, follow: Follow) ->
         changed.clear()
         try:
             committees = await asyncio.to_thread(read_keysets, setting)
-            follow(committees)
+            await follow(committees)
         except (HoldfastError, OSError) as error:
             _log.error("keysets not usable: those of before stay", reason=str(error))
             continue

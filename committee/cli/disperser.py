@@ -12,6 +12,7 @@ from typing import Any, Literal
 import click
 
 from committee.cli.passwords import KDF, PASSWORD_FILE, password_of
+from committee.cli.signals import set_by
 from committee.disperser.serving import run_disperser
 from committee.disperser.settings import DisperserSettings
 from committee.disperser.tenant_file import change_tenants, read_tenants
@@ -48,7 +49,8 @@ def disperser() -> None:
 @settings_flags(DisperserSettings)
 @with_output
 def run(output: Output, config: Path | None, **flags: Any) -> None:
-    """Run a disperser until SIGTERM or Ctrl-C; what is under way then is finished first.
+    """Run a disperser until SIGTERM or Ctrl-C; what is under way then is finished first. SIGHUP
+    makes it read the keysets' files again.
 
     Settings come from --config, the environment and flags, each overriding the one before. Without
     --tenants it listens on loopback only. Exit codes: 0 stopped, 1 failed, 2 wrong settings.
@@ -59,11 +61,12 @@ def run(output: Output, config: Path | None, **flags: Any) -> None:
 
 
 async def _run(settings: DisperserSettings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await run_disperser(settings, kzg=KzgPool(settings.kzg_workers), stop=stop)
+    await run_disperser(
+        settings,
+        kzg=KzgPool(settings.kzg_workers),
+        stop=set_by(signal.SIGTERM, signal.SIGINT),
+        changed=set_by(signal.SIGHUP),
+    )
 
 
 @disperser.command()

@@ -42,7 +42,7 @@ def committee_parts(
         yield Part(name=name, command=("member", "run"), port=port, settings=settings)
     settings = {
         "port": ports.of(DISPERSER),
-        "keyset": founding.keyset,
+        "keysets": founding.keyset,
         "keystore": founding.disperser_keystore,
         "password_file": founding.password,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from committee.parameters import MAX_MEMBERS
 from da_node.client import RetryPolicy
 
 LAGGING_BYTES: Final = 512 << 20
@@ -13,6 +14,10 @@ Beyond it the oldest is let go: it is certified, and members repair what they la
 RECENT_PAYLOADS: Final = 4096
 """Payloads whose repeat is answered with the same certificate: about 2 KB each, 8 MB."""
 
+CERTIFIED_BLOBS: Final = 65_536
+"""Blobs whose keyset is remembered, so that their readers know whom to ask: about 250 bytes each,
+16 MB."""
+
 THREADS: Final = 8
 """Hashing, signing and verifying, all of which release the interpreter lock. Encoding has threads
 of its own, so that a signature is not verified behind it."""
@@ -20,8 +25,9 @@ of its own, so that a signature is not verified behind it."""
 CERTIFICATE_ANSWER_BYTES: Final = 64 << 10
 """Longest answer to a certificate that is handed in; nothing in it is used."""
 
-CONNECTIONS_PER_UPLOAD: Final = 3
-"""To each member: an attempt, its hedge, and one that hands in an earlier certificate."""
+CONNECTIONS_PER_UPLOAD: Final = 3 * MAX_MEMBERS
+"""To each member of the largest committee: an attempt, its hedge, and one that hands in an earlier
+certificate. Only as many are opened as there are members."""
 
 CONNECTIONS_PER_READ: Final = 4
 """To members: a read asks a few at once, and one that is silent must not hold up other reads."""

@@ -1,14 +1,16 @@
-"""One disperser: everything it consists of, made from settings, a committee and a key."""
+"""One disperser: everything it consists of, made from settings, keysets and a key."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
+from committee.certificate import Certificate, VerifiedCertificate, verify_certificate
 from committee.disperser.bounds import (
     CONNECTIONS_PER_READ,
     CONNECTIONS_PER_UPLOAD,
@@ -19,20 +21,23 @@ from committee.disperser.bounds import (
     THREADS,
     UPLOADS_IN_MEMORY,
 )
+from committee.disperser.certificates import BETTER_S, best_certificate
 from committee.disperser.intake import Intake
+from committee.disperser.members import Keeping, Members
 from committee.disperser.metrics import DisperserMetrics
 from committee.disperser.sending import Sender, Spread
 from committee.disperser.settings import DisperserSettings
 from committee.disperser.spreading import Patience
 from committee.disperser.tenant_file import TenantFile
 from committee.disperser.tenants import Quotas, Token
+from committee.disperser.terms import Terms
 from committee.documents import Committee
-from committee.parameters import HOUR_S
 from committee.secp256k1 import EthereumKey
+from committee.succession import Succession
 from da_node.client import Client, Limits, Pace
 from da_node.client.transport import Transport
-from da_node.coding import EncodedBlob, encode
-from da_node.service import VERSION, Health, NotReady, logger
+from da_node.coding import BlobId, EncodedBlob, encode
+from da_node.service import VERSION, Health, HoldfastError, NotReady, logger
 from da_node.service.http.admission import Admission
 from da_node.service.http.deadlines import Timers
 from da_node.service.http.pacing import Pace as TransferPace
@@ -49,7 +54,7 @@ class Disperser:
         self,
         *,
         settings: DisperserSettings,
-        committee: Committee,
+        committees: Sequence[Committee],
         key: EthereumKey,
         kzg: KzgPool,
         tenants: TenantFile | None,
@@ -60,10 +65,11 @@ class Disperser:
         """`clock` gives unix seconds; `timers` keeps clients' deadlines, `pace` the members'.
 
         It owns `kzg` from here on: `stop` closes it. Without `tenants` whoever asks may post.
+        Raises BadConfiguration where the keysets do not follow each other.
         """
         self.settings: Final = settings
-        self.committee: Final = committee
-        self.keyset: Final = committee.keyset
+        self.succession = Succession(committees)
+        """The keysets that are followed now."""
         self.address: Final = key.address
         self.clock: Final = clock
         self.timers: Final = timers
@@ -71,16 +77,16 @@ class Disperser:
         self._kzg = kzg
         self._tenants = tenants
         self._quotas = Quotas()
+        self._pace = pace
         self._threads = settings.threads
         patience = Patience(
             hedge_s=settings.hedge_s,
             blob_s=settings.dispersal_timeout_s,
             member_s=settings.member_timeout_s,
         )
-        per_upload = CONNECTIONS_PER_UPLOAD * self.keyset.size
         self._transport = Transport(
             limits=Limits(
-                connections=per_upload * settings.max_uploads,
+                connections=CONNECTIONS_PER_UPLOAD * settings.max_uploads,
                 answer_s=settings.member_timeout_s,
             ),
             policy=patience.retry,
@@ -92,7 +98,6 @@ class Disperser:
         )
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="holdfast-send")
         self.sender = Sender(
-            committee=committee,
             key=key,
             transport=self._transport,
             executor=self._executor,
@@ -102,14 +107,18 @@ class Disperser:
             metrics=self.metrics,
         )
         self.intake = Intake(encode=self._encode, spread=self._spread, metrics=self.metrics)
-        self.client = Client(
-            [member.url for member in committee.members],
-            kzg=kzg,
-            threads=self._threads,
-            limits=Limits(connections=CONNECTIONS_PER_READ * settings.max_reads),
-            policy=READ_RETRY,
-            pace=pace,
-            operation_s=settings.request_timeout_s,
+        self.members = Members(
+            self.succession,
+            partial(
+                Client,
+                kzg=kzg,
+                threads=self._threads,
+                limits=Limits(connections=CONNECTIONS_PER_READ * settings.max_reads),
+                policy=READ_RETRY,
+                pace=pace,
+                operation_s=settings.request_timeout_s,
+            ),
+            lasting_s=settings.request_timeout_s,
         )
         self.uploads = Admission(
             "uploads",
@@ -130,7 +139,7 @@ class Disperser:
     async def start(self) -> None:
         """Open what needs the event loop, and warm up in the background."""
         await self._transport.open()
-        await self.client.__aenter__()
+        await self.members.open()
         self._warming = asyncio.create_task(asyncio.to_thread(self._kzg.warm))
         self._warming.add_done_callback(_report_end)
 
@@ -144,7 +153,7 @@ class Disperser:
         if self._warming is not None:
             self._warming.cancel()
             await asyncio.gather(self._warming, return_exceptions=True)
-        await self.client.__aexit__(None, None, None)
+        await self.members.close()
         await self._transport.close()
         await asyncio.to_thread(self._close)
 
@@ -175,9 +184,52 @@ class Disperser:
                 if token is not None:
                     self._quotas.settle(token, held - came)
 
-    def expiry(self) -> int:
-        """Of a payload that is complete now: the keyset's retention, up to a whole hour."""
-        return -(-(self.clock() + self.keyset.retention_s) // HOUR_S) * HOUR_S
+    async def follow(self, committees: Sequence[Committee]) -> None:
+        """From now on these keysets, and no others; what is under way ends under its own.
+
+        Raises BadConfiguration where they do not follow each other, and then changes nothing.
+        """
+        self.succession = Succession(committees)
+        await self.members.follow(self.succession)
+
+    @property
+    def committee(self) -> Committee:
+        """That of the newest keyset in force."""
+        return self.succession.current(self.clock())
+
+    @property
+    def client(self) -> Client:
+        """Reads from all members of all keysets that are followed."""
+        return self.members.client
+
+    def terms(self) -> Terms:
+        """Of a payload that is complete now."""
+        return Terms.at(self.succession, self.clock())
+
+    async def certificate(
+        self, blob_id: BlobId, *, better_s: float = BETTER_S
+    ) -> VerifiedCertificate:
+        """The best one that the members have; see `best_certificate`, which says what it raises."""
+        certificate = await best_certificate(
+            blob_id,
+            self.client.nodes,
+            transport=self._transport,
+            verify=self._verified,
+            rank=self._rank,
+            pace=self._pace,
+            better_s=better_s,
+        )
+        self.members.note(certificate)
+        return certificate
+
+    async def keeping(self, blob_id: BlobId) -> Keeping:
+        """Who keeps a blob. After a rotation its certificate says so, which is looked for once."""
+        known = self.members.keeping(blob_id)
+        if known is None:
+            with suppress(HoldfastError):
+                await self.certificate(blob_id, better_s=0.0)
+            known = self.members.keeping(blob_id)
+        return known or Keeping(custody=None, certified=False)
 
     def pace(self) -> TransferPace:
         """The slowest transfer that is put up with, from now on."""
@@ -190,11 +242,11 @@ class Disperser:
 
     def document(self) -> dict[str, Any]:
         """What /v1/node answers."""
-        settings = self.settings
+        settings, keyset = self.settings, self.committee.keyset
         return {
             "node_id": self.address.hex0x,
             "version": VERSION,
-            "keyset_hash": self.keyset.hash.hex0x,
+            "keyset_hash": keyset.hash.hex0x,
             "arc": {"start": 0, "count": 0},
             "limits": {
                 "body_bytes": settings.body_limit_bytes,
@@ -204,7 +256,7 @@ class Disperser:
                 "request_timeout_s": settings.request_timeout_s,
                 "body_min_bytes_per_s": settings.body_min_bytes_per_s,
             },
-            "retention_s": self.keyset.retention_s,
+            "retention_s": keyset.retention_s,
             "time": self.clock(),
         }
 
@@ -225,16 +277,30 @@ class Disperser:
             self._encoders, lambda: encode(payload, self._kzg, threads=self._threads)
         )
 
-    async def _spread(self, blob: EncodedBlob, expires_at: int, label: str) -> Spread:
-        return await self.sender.spread(blob, expires_at=expires_at, label=label)
+    async def _spread(self, blob: EncodedBlob, terms: Terms, label: str) -> Spread:
+        spread = await self.sender.spread(blob, terms=terms, label=label)
+        self.members.note(spread.certificate)
+        return spread
+
+    def _verified(self, data: bytes) -> VerifiedCertificate:
+        """Valid under whichever keyset it names."""
+        parsed = Certificate.parse(data)
+        committee = self.succession.under("certificate", parsed.keyset_hash)
+        return verify_certificate(parsed, committee.keyset)
+
+    def _rank(self, certificate: VerifiedCertificate) -> tuple[int, ...]:
+        """Which of several certificates of one blob is best."""
+        keyset = self.succession.rank(certificate.keyset_hash)
+        return certificate.expires_at, keyset, len(certificate.signers)
 
     async def _probe_kzg(self) -> None:
         if not self._kzg.ready:
             raise NotReady(reason="the trusted setup is being loaded")
 
     async def _probe_keyset(self) -> None:
-        if self.clock() < self.keyset.not_before:
-            raise NotReady(reason=f"the keyset is in force from {self.keyset.not_before} on")
+        not_before = self.committee.keyset.not_before
+        if self.clock() < not_before:
+            raise NotReady(reason=f"the first keyset is in force from {not_before} on")
 
     def _close(self) -> None:
         self._encoders.shutdown(wait=True)

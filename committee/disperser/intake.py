@@ -11,12 +11,14 @@ from committee.certificate import VerifiedCertificate
 from committee.disperser.bounds import RECENT_PAYLOADS
 from committee.disperser.metrics import DisperserMetrics
 from committee.disperser.sending import Spread
+from committee.disperser.terms import Terms
+from committee.values import KeysetHash
 from da_node.coding import EncodedBlob
 from da_node.service import logger
 
 Encode = Callable[[bytearray], Awaitable[EncodedBlob]]
-SpreadBlob = Callable[[EncodedBlob, int, str], Awaitable[Spread]]
-"""Blob, expiry, label."""
+SpreadBlob = Callable[[EncodedBlob, Terms, str], Awaitable[Spread]]
+"""Blob, terms, label."""
 
 _log = logger(__name__)
 
@@ -38,6 +40,7 @@ class _Key:
 
     digest: bytes
     """SHA-256 of the payload."""
+    keyset_hash: KeysetHash
     expires_at: int
 
 
@@ -51,22 +54,24 @@ class Intake:
         self._flights: dict[_Key, asyncio.Task[Spread]] = {}
         self._recent: OrderedDict[_Key, Spread] = OrderedDict()
 
-    async def take(
-        self, payload: bytearray, digest: bytes, *, expires_at: int, label: str
-    ) -> Taken:
+    async def take(self, payload: bytearray, digest: bytes, *, terms: Terms, label: str) -> Taken:
         """Encode and spread a payload, or join those who are at it already.
 
         Returns once the threshold has signed. If the caller is cancelled the work goes on, for
         others may wait for it. Raises what encoding does, and DispersalFailed.
         """
-        key = _Key(digest=digest, expires_at=expires_at)
+        key = _Key(
+            digest=digest,
+            keyset_hash=terms.committee.keyset.hash,
+            expires_at=terms.expires_at,
+        )
         spread = self._recent.get(key)
         if spread is not None:
             return self._taken(spread, created=False)
         flight = self._flights.get(key)
         first = flight is None
         if flight is None:
-            flight = asyncio.create_task(self._work(payload, expires_at, label))
+            flight = asyncio.create_task(self._work(payload, terms, label))
             self._flights[key] = flight
             flight.add_done_callback(lambda done: self._landed(key, done))
         # One who joins waits without a copy of the payload.
@@ -78,11 +83,11 @@ class Intake:
         while self._flights:
             await asyncio.wait(list(self._flights.values()))
 
-    async def _work(self, payload: bytearray, expires_at: int, label: str) -> Spread:
+    async def _work(self, payload: bytearray, terms: Terms, label: str) -> Spread:
         with self._metrics.encode_seconds.time():
             blob = await self._encode(payload)
         del payload
-        return await self._spread(blob, expires_at, label)
+        return await self._spread(blob, terms, label)
 
     def _taken(self, spread: Spread, *, created: bool) -> Taken:
         self._metrics.payloads.labels("certified" if created else "repeat").inc()

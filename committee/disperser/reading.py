@@ -8,11 +8,10 @@ from typing import Any, Final
 
 from aiohttp import hdrs, web
 
-from committee.certificate import Certificate, VerifiedCertificate, verify_certificate
 from committee.disperser.disperser import Disperser
 from da_node.client import BlobStatus, FeedEvent
 from da_node.coding import COLUMNS, DATA_COLUMNS, POINTS, BlobId, column_bytes, point_bytes
-from da_node.service import FalseAnswer, HoldfastError, Rejected
+from da_node.service import HoldfastError
 from da_node.service.http import parameters
 from da_node.service.http.answers import NOT_CACHED, OCTETS, json_answer, send
 from da_node.service.http.payloads import answer_payload
@@ -33,7 +32,10 @@ async def get_blob(disperser: Disperser, request: web.Request) -> web.StreamResp
     header = await disperser.client.header(_blob_id(request))
 
     async def read(start: int, stop: int) -> bytearray:
-        return await disperser.client.get_range(header, start, stop)
+        known = await disperser.keeping(header.blob_id)
+        return await disperser.client.get_range(
+            header, start, stop, certified=known.certified, custody=known.custody
+        )
 
     return await answer_payload(
         request,
@@ -53,22 +55,13 @@ async def get_header(disperser: Disperser, request: web.Request) -> web.Response
 
 
 async def get_certificate(disperser: Disperser, request: web.Request) -> web.Response:
-    """The certificate, valid under this committee's keyset."""
-    blob_id = _blob_id(request)
-    data = await disperser.client.certificate(blob_id)
-
-    def verified() -> VerifiedCertificate:
-        return verify_certificate(Certificate.parse(data), disperser.keyset)
-
-    try:
-        certificate = await asyncio.to_thread(verified)
-    except Rejected as error:
-        raise FalseAnswer(url="a member", what="certificate", reason=str(error)) from None
-    if certificate.header.blob_id != blob_id:
-        raise FalseAnswer(url="a member", what="certificate", reason="it is another blob's")
+    """Of the certificates that the members have, the one with the latest expiry; of those the one
+    of the latest keyset, and then the one with the most signers.
+    """
+    certificate = await disperser.certificate(_blob_id(request))
     # A later expiry brings another certificate.
     headers = {hdrs.CACHE_CONTROL: NOT_CACHED}
-    return web.Response(body=data, content_type=OCTETS, headers=headers)
+    return web.Response(body=certificate.serialize(), content_type=OCTETS, headers=headers)
 
 
 async def get_status(disperser: Disperser, request: web.Request) -> web.Response:
@@ -95,7 +88,8 @@ async def get_columns(disperser: Disperser, request: web.Request) -> web.StreamR
     wanted = _wanted(request, "index", "column", count=COLUMNS, most=COLUMNS)
     header = await disperser.client.header(_blob_id(request))
     with disperser.reads.hold(len(wanted) * column_bytes(header.row_count)):
-        columns = await disperser.client.columns(header, wanted)
+        known = await disperser.keeping(header.blob_id)
+        columns = await disperser.client.columns(header, wanted, custody=known.custody)
         return await _send(disperser, request, [column.serialize() for column in columns])
 
 
@@ -104,7 +98,8 @@ async def get_points(disperser: Disperser, request: web.Request) -> web.StreamRe
     wanted = _wanted(request, "point", "point", count=POINTS, most=MOST_POINTS)
     header = await disperser.client.header(_blob_id(request))
     with disperser.reads.hold(len(wanted) * point_bytes(header.row_count)):
-        points = await disperser.client.points(header, wanted)
+        known = await disperser.keeping(header.blob_id)
+        points = await disperser.client.points(header, wanted, custody=known.custody)
         return await _send(disperser, request, [point.serialize() for point in points])
 
 

@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 
 from committee.disperser import reading
 from committee.disperser.disperser import Disperser
+from committee.documents import Committee
 from committee.values import KeysetHash
 from da_node.service import METRICS_CONTENT_TYPE, NotFound
 from da_node.service.http import parameters
@@ -50,7 +51,7 @@ async def post_blob(disperser: Disperser, request: web.Request) -> web.Response:
         )
         tenant = complete(len(payload))
         disperser.metrics.received_bytes.labels(tenant).inc(len(payload))
-        taking = disperser.intake.take(payload, digest, expires_at=disperser.expiry(), label=label)
+        taking = disperser.intake.take(payload, digest, terms=disperser.terms(), label=label)
         del payload  # so that a repeat that waits for the first does not hold a copy
         taken = await taking
     certificate = taken.certificate
@@ -70,16 +71,18 @@ async def post_blob(disperser: Disperser, request: web.Request) -> web.Response:
 
 
 async def get_keysets(disperser: Disperser, request: web.Request) -> web.Response:
-    """The one keyset that this disperser spreads by."""
-    return json_answer({"keysets": [_keyset_document(disperser)]})
+    """All keysets that this disperser follows, in the order in which they come into force."""
+    committees = disperser.succession.committees
+    return json_answer({"keysets": [_document(committee) for committee in committees]})
 
 
 async def get_keyset(disperser: Disperser, request: web.Request) -> web.Response:
-    """Its keyset, with proofs of possession, names and URLs."""
+    """One keyset, with proofs of possession, names and URLs."""
     wanted = KeysetHash.from_hex(request.match_info["hash"])
-    if wanted != disperser.keyset.hash:
+    committee = disperser.succession.find(wanted)
+    if committee is None:
         raise NotFound(what="keyset", value=wanted.hex0x)
-    return json_answer(_keyset_document(disperser))
+    return json_answer(_document(committee))
 
 
 async def get_node(disperser: Disperser, request: web.Request) -> web.Response:
@@ -212,12 +215,12 @@ def disperser_routes(disperser: Disperser) -> list[Route]:
             OCTETS,
             _query("point", "Up to 256 indices 0..8191, by commas.", _LIST, required=True),
         ),
-        plain("/v1/keysets", bound(get_keysets), "The keyset that this disperser spreads by."),
+        plain("/v1/keysets", bound(get_keysets), "The keysets that this disperser follows."),
         Route(
             method="GET",
             path="/v1/keysets/{hash}",
             handler=bound(get_keyset),
-            summary="The keyset with proofs of possession, names and URLs.",
+            summary="One keyset with proofs of possession, names and URLs.",
             parameters=(
                 Parameter(
                     name="hash",
@@ -237,8 +240,8 @@ def disperser_routes(disperser: Disperser) -> list[Route]:
     ]
 
 
-def _keyset_document(disperser: Disperser) -> Any:
-    return msgspec.json.decode(disperser.committee.serialize())
+def _document(committee: Committee) -> Any:
+    return msgspec.json.decode(committee.serialize())
 
 
 def _field(name: str, meaning: str) -> Parameter:

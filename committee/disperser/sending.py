@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from committee.attestation import Attestation, VerifiedAttestation, verify_attestation
 from committee.certificate import VerifiedCertificate, certify
@@ -20,8 +20,10 @@ from committee.disperser.bounds import LAGGING_BYTES
 from committee.disperser.metrics import DisperserMetrics
 from committee.disperser.requests import ArcRequests, certificate_request
 from committee.disperser.spreading import Attempt, Outcome, Patience, Spreading
+from committee.disperser.terms import Terms
 from committee.documents import Committee
 from committee.errors import BadAttestation
+from committee.keyset import VerifiedKeyset
 from committee.secp256k1 import EthereumKey
 from da_node.client import Pace
 from da_node.client.retry import Failure
@@ -48,6 +50,8 @@ class Spread:
 class _Job:
     """One blob under way."""
 
+    committee: Committee
+    """Whose arcs, and who signs, to the end."""
     blob: EncodedBlob
     attestation: Attestation
     label: str
@@ -58,14 +62,22 @@ class _Job:
         default_factory=dict
     )
 
+    @property
+    def keyset(self) -> VerifiedKeyset:
+        return self.committee.keyset
+
+    @property
+    def names(self) -> list[str]:
+        """The members', in the keyset's order."""
+        return [member.name for member in self.committee.members]
+
 
 class Sender:
-    """Spreads blobs over one committee. Used from one event loop."""
+    """Spreads blobs, each over the committee of its terms. Used from one event loop."""
 
     def __init__(
         self,
         *,
-        committee: Committee,
         key: EthereumKey,
         transport: Transport,
         executor: Executor,
@@ -78,9 +90,6 @@ class Sender:
         """`clock` gives unix seconds, `pace` keeps the deadlines. `transport` is open; `executor`
         runs what is heavy. Certified blobs whose last members lag hold `lagging_bytes` at most.
         """
-        self._committee = committee
-        self._keyset: Final = committee.keyset
-        self._names: Final = [member.name for member in committee.members]
         self._key = key
         self._transport = transport
         self._executor = executor
@@ -92,20 +101,22 @@ class Sender:
         self._running: set[asyncio.Task[None]] = set()
         self._lagging: OrderedDict[asyncio.Task[None], int] = OrderedDict()
 
-    async def spread(self, blob: EncodedBlob, *, expires_at: int, label: str) -> Spread:
+    async def spread(self, blob: EncodedBlob, *, terms: Terms, label: str) -> Spread:
         """Hand every member its arc; returns as soon as the threshold has signed.
 
         The others are seen to in the background, and so is the certificate, which members get to
         serve. Raises DispersalFailed.
         """
         began_s = self._pace.clock()
+        keyset = terms.committee.keyset
         job = _Job(
+            committee=terms.committee,
             blob=blob,
             attestation=Attestation(
-                keyset_hash=self._keyset.hash, blob_id=blob.blob_id, expires_at=expires_at
+                keyset_hash=keyset.hash, blob_id=blob.blob_id, expires_at=terms.expires_at
             ),
             label=label,
-            spreading=Spreading(self._keyset, self._patience, now_s=began_s),
+            spreading=Spreading(keyset, self._patience, now_s=began_s),
             certified=asyncio.get_running_loop().create_future(),
         )
         task = asyncio.create_task(self._run(job))
@@ -119,7 +130,7 @@ class Sender:
         if not task.done():
             self._let_lag(task, len(blob.leaves))
         self._metrics.certify_seconds.observe(self._pace.clock() - began_s)
-        return Spread(certificate=certificate, faults=self._named(job.spreading.faults))
+        return Spread(certificate=certificate, faults=_named(job, job.spreading.faults))
 
     async def drain(self, grace_s: float) -> None:
         """Give what goes on in the background so much time, and end it."""
@@ -137,7 +148,7 @@ class Sender:
             try:
                 while not spreading.is_settled:
                     for attempt in spreading.begin_due(self._pace.clock()):
-                        self._metrics.attempts.labels(self._names[attempt.member]).inc()
+                        self._metrics.attempts.labels(job.names[attempt.member]).inc()
                         task = asyncio.create_task(self._attempt(job, attempt))
                         job.under_way[task] = attempt
                     await self._wait(job)
@@ -153,7 +164,7 @@ class Sender:
                 for task in job.under_way:
                     task.cancel()
         if spreading.outcome is Outcome.FAILED:
-            raise spreading.error(job.blob.blob_id.hex0x, self._names)
+            raise spreading.error(job.blob.blob_id.hex0x, job.names)
         certificate = job.certified.result()
         if len(spreading.attestations) > len(certificate.signers):
             await self._store(job, await self._certificate(job))
@@ -161,13 +172,13 @@ class Sender:
     async def _attempt(self, job: _Job, attempt: Attempt) -> VerifiedAttestation | Failure:
         """One request to one member, and whether its answer is its signature."""
         member = attempt.member
-        url = self._committee.members[member].url
+        url = job.committee.members[member].url
         try:
             if member not in job.requests:
                 job.requests[member] = await self._in_thread(
                     ArcRequests.prepare,
                     self._key,
-                    self._keyset,
+                    job.keyset,
                     member,
                     job.blob,
                     expires_at=job.attestation.expires_at,
@@ -176,7 +187,7 @@ class Sender:
             request = await self._in_thread(job.requests[member].request, self._clock)
             answer = await self._transport.once(url, request)
             return await self._in_thread(
-                verify_attestation, self._keyset, job.attestation, member, answer.body
+                verify_attestation, job.keyset, job.attestation, member, answer.body
             )
         except Failed as failed:
             return failed.failure
@@ -202,7 +213,7 @@ class Sender:
             result = task.result()
             if not spreading.is_open(attempt.member):
                 continue
-            name = self._names[attempt.member]
+            name = job.names[attempt.member]
             if isinstance(result, VerifiedAttestation):
                 metrics.signatures.labels(name).inc()
                 spreading.signed(attempt, result)
@@ -227,15 +238,16 @@ class Sender:
     async def _store(self, job: _Job, certificate: VerifiedCertificate) -> None:
         """Hand the certificate to all who signed so far: others may not know the blob."""
         request = certificate_request(job.blob.blob_id, certificate)
+        names = job.names
 
         async def hand_to(member: int) -> None:
             outcome = "stored"
             try:
-                await self._transport.ask(self._committee.members[member].url, request)
+                await self._transport.ask(job.committee.members[member].url, request)
             except HoldfastError as error:
                 outcome = "failed"
-                _log.info("certificate not stored", member=self._names[member], reason=str(error))
-            self._metrics.certificates_stored.labels(self._names[member], outcome).inc()
+                _log.info("certificate not stored", member=names[member], reason=str(error))
+            self._metrics.certificates_stored.labels(names[member], outcome).inc()
 
         signers = [one.member for one in job.spreading.attestations]
         await asyncio.gather(*(hand_to(member) for member in signers))
@@ -263,9 +275,10 @@ class Sender:
         else:
             job.certified.cancel()
 
-    def _named(self, by_member: dict[int, str]) -> dict[str, str]:
-        return {self._names[member]: reason for member, reason in by_member.items()}
-
     async def _in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, partial(call, *args, **kwargs))
+
+
+def _named(job: _Job, by_member: dict[int, str]) -> dict[str, str]:
+    return {job.names[member]: reason for member, reason in by_member.items()}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
 from aiohttp import web
 
-from committee.disk import read_file
 from committee.disperser.bounds import CONNECTIONS
 from committee.disperser.disperser import Disperser
 from committee.disperser.routes import disperser_routes
 from committee.disperser.settings import DisperserSettings
 from committee.disperser.tenant_file import TenantFile
-from committee.documents import LONGEST_DOCUMENT_BYTES, Committee
+from committee.documents import Committee
+from committee.keyset_files import followed_files, read_keysets
 from committee.passwords import read_password
 from committee.secp256k1 import EthereumKey
 from da_node.client import Pace
@@ -62,7 +62,7 @@ def require_safe(settings: DisperserSettings) -> None:
 async def running_disperser(
     settings: DisperserSettings,
     *,
-    committee: Committee,
+    committees: Sequence[Committee],
     key: EthereumKey,
     kzg: KzgPool,
     clock: Callable[[], int] = unix_clock,
@@ -79,7 +79,7 @@ async def running_disperser(
     timers = timers or asyncio.get_running_loop()
     disperser = Disperser(
         settings=settings,
-        committee=committee,
+        committees=committees,
         key=key,
         kzg=kzg,
         tenants=tenants,
@@ -111,15 +111,21 @@ async def running_disperser(
         await disperser.stop()
 
 
-async def run_disperser(settings: DisperserSettings, *, kzg: KzgPool, stop: asyncio.Event) -> None:
-    """Run until `stop` is set. Raises as `running_disperser` and reading the files do."""
-    if settings.keyset is None:
-        raise BadConfiguration(source="settings", name="keyset", reason="must be named")
+async def run_disperser(
+    settings: DisperserSettings, *, kzg: KzgPool, stop: asyncio.Event, changed: asyncio.Event
+) -> None:
+    """Run until `stop` is set; whenever `changed` is, the keysets' files are read again.
+
+    Raises as `running_disperser` and reading the files do.
+    """
     require_safe(settings)
     key = await asyncio.to_thread(read_key, settings)
-    data = read_file(settings.keyset, LONGEST_DOCUMENT_BYTES)
-    committee = await asyncio.to_thread(Committee.parse, data, source=str(settings.keyset))
-    async with running_disperser(settings, committee=committee, key=key, kzg=kzg) as (_, url):
+    committees = await asyncio.to_thread(read_keysets, settings.keysets)
+    async with (
+        running_disperser(settings, committees=committees, key=key, kzg=kzg) as (disperser, url),
+        followed_files(settings.keysets, changed, disperser.follow),
+    ):
+        committee = disperser.committee
         _log.info(
             "listening",
             url=url,

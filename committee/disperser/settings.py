@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
+from committee.keyset_files import MEANING
 from da_node.service import BadConfiguration, ServiceSettings
 
 
@@ -18,10 +19,9 @@ class DisperserSettings(ServiceSettings, frozen=True, kw_only=True):
     port: Annotated[
         int, Meta(ge=0, le=65_535, description="TCP port to listen on; 0 takes any free one.")
     ] = 8900
-    keyset: Annotated[
-        Path | None,
-        Meta(description="The keyset's file.", extra={"default_means": "none: it must be named"}),
-    ] = None
+    keysets: Annotated[
+        str, Meta(description=MEANING, extra={"default_means": "none: one must be named"})
+    ] = ""
     keystore: Annotated[
         Path | None,
         Meta(
@@ -75,8 +75,8 @@ class DisperserSettings(ServiceSettings, frozen=True, kw_only=True):
     def check(self) -> None:
         """What must be named is named, and deadlines are in order."""
         super().check()
-        for name in ("keyset", "keystore", "password_file"):
-            if getattr(self, name) is None:
+        for name in ("keysets", "keystore", "password_file"):
+            if not getattr(self, name):
                 raise BadConfiguration(source="settings", name=name, reason="must be named")
         if self.dispersal_timeout_s > self.member_timeout_s:
             raise self._out_of_order("dispersal_timeout_s", "member_timeout_s")

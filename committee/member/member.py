@@ -10,11 +10,13 @@ order ─▶ parse ─▶ verify ─▶ columns, then pledge; one sync ─▶ si
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from committee.bls import Signature
 from committee.certificate import Certificate, VerifiedCertificate, verify_certificate
 from committee.dispersal import Dispersal, Ticket, longest_body
+from committee.documents import Committee
 from committee.member.admission import Admission, Signed
 from committee.member.metrics import MemberMetrics
 from committee.member.order import Order
@@ -46,6 +48,10 @@ class Member:
     attest_timeout_s: float
     """From the end of a body to its signature; a disk that takes longer is too slow to promise
     anything."""
+
+    async def follow(self, committees: Sequence[Committee]) -> None:
+        """From now on these keysets, and no others. Raises as `Seats.follow` does."""
+        self.seats.follow(committees)
 
     @property
     def longest_body_bytes(self) -> int:

@@ -88,7 +88,7 @@ async def run_member(
     async with (
         signer_of(settings) as signer,
         running_member(settings, kzg=kzg, committees=committees, signer=signer) as (member, url),
-        followed_files(settings.keysets, changed, member.seats.follow),
+        followed_files(settings.keysets, changed, member.follow),
     ):
         seat = member.seats.current(member.node.clock())
         _log.info(

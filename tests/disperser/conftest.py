@@ -46,7 +46,6 @@ async def network(members: list[FakeMember], committee: Committee) -> AsyncItera
         def make() -> tuple[Sender, DisperserMetrics]:
             metrics = DisperserMetrics()
             sender = Sender(
-                committee=committee,
                 key=DISPERSER,
                 transport=transport,
                 executor=executor,

@@ -12,6 +12,7 @@ from fake_member import FakeMember, ManualPace
 from committee.disperser.metrics import DisperserMetrics
 from committee.disperser.sending import Sender, Spread
 from committee.disperser.spreading import Patience
+from committee.disperser.terms import Terms
 from committee.documents import Committee
 from da_node.client import RetryPolicy
 
@@ -37,6 +38,10 @@ class Network:
         await self.sender.drain(0)
         self.sender, self.metrics = self.make()
 
+    @property
+    def terms(self) -> Terms:
+        return Terms(committee=self.committee, expires_at=EXPIRES_AT)
+
     async def spread(self) -> Spread:
         async with asyncio.timeout(20):  # a test that waits in vain fails
-            return await self.sender.spread(blob(), expires_at=EXPIRES_AT, label="a label")
+            return await self.sender.spread(blob(), terms=self.terms, label="a label")

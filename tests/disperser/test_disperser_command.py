@@ -22,7 +22,7 @@ from committee.errors import WrongPassword
 from committee.ethereum_keystore import read_ethereum_keystore
 from da_node.service import BadConfiguration
 
-NAMED = ["--keyset", "k", "--keystore", "f", "--password-file", "p"]
+NAMED = ["--keysets", "k", "--keystore", "f", "--password-file", "p"]
 
 
 def run(*arguments: str | Path, status: int = 0) -> Result:
@@ -96,9 +96,9 @@ def test_the_password_is_asked_for_twice_on_a_terminal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ([], "keyset"),
-        (["--keyset", "k"], "keystore"),
-        (["--keyset", "k", "--keystore", "f"], "password_file"),
+        ([], "keysets"),
+        (["--keysets", "k"], "keystore"),
+        (["--keysets", "k", "--keystore", "f"], "password_file"),
         ([*NAMED, "--host", "0.0.0.0"], "loopback"),
         ([*NAMED, "--dispersal-timeout-s", "100"], "member_timeout_s"),
     ],
@@ -117,7 +117,7 @@ def test_a_disperser_starts_answers_and_stops_at_a_signal(tmp_path: Path, passwo
     command = [
         *(sys.executable, "-c", "from committee.cli.disperser import disperser; disperser()"),
         *("run", "--port", "0", "--log-json"),
-        *("--keyset", str(tmp_path / "keyset.json")),
+        *("--keysets", str(tmp_path / "keyset.json")),
         *("--keystore", str(tmp_path / "key"), "--password-file", str(password)),
     ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

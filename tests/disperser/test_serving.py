@@ -82,7 +82,7 @@ async def start(members: list[FakeMember], committee: Committee) -> AsyncIterato
                     DisperserSettings(
                         **{"port": 0, "kernel_threads": 1, "shutdown_grace_s": 0.0, **settings}
                     ),
-                    committee=committee,
+                    committees=[committee],
                     key=DISPERSER,
                     kzg=KzgPool(1, RememberingExecutor),
                     clock=lambda: NOW,
