@@ -12,7 +12,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import archive_write, coding, event_loop_stall, member_attest, memory
+from benchmarks import (
+    archive_write,
+    coding,
+    event_loop_stall,
+    member_attest,
+    memory,
+    posting,
+)
 from benchmarks.measure import Row
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -21,6 +28,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "archive": archive_write.run,
     "stall": event_loop_stall.run,
     "member": member_attest.run,
+    "post": posting.run,
 }
 RESULTS = Path(__file__).with_name("results.json")
 
