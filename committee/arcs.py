@@ -7,7 +7,7 @@ starts at column floor(128·i/n). Pure.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -85,18 +85,43 @@ def fewest_columns(members: int, columns_per_member: int, up_to: int) -> tuple[i
     _require_sizes(members, columns_per_member)
     if not 0 <= up_to <= members:
         raise ValueError(f"{up_to} of {members} members")
-    unrolled = np.array([start_of(i, members) for i in range(2 * members)], np.int16)
-    step = np.minimum(unrolled[None, :] - unrolled[:, None], columns_per_member).astype(np.int16)
-    step[np.tril_indices(2 * members)] = _UNREACHABLE
+    starts = [start_of(i, members) for i in range(members)]
+    firsts = members // math.gcd(members, COLUMNS)
+    return _fewest(starts, columns_per_member, up_to, firsts)
+
+
+def fewest_columns_of(
+    places: Collection[int], members: int, columns_per_member: int
+) -> tuple[int, ...]:
+    """For h = 0 … len(places): the fewest different columns that any h of these members hold.
+
+    Exact, as `fewest_columns`. ValueError for a place outside 0 … members − 1, or named twice.
+    """
+    _require_sizes(members, columns_per_member)
+    chosen = sorted(set(places))
+    if len(chosen) < len(places) or not all(0 <= place < members for place in chosen):
+        raise ValueError(f"{list(places)} of {members} members")
+    starts = [start_of(place, members) for place in chosen]
+    return _fewest(starts, columns_per_member, len(starts), len(starts))
+
+
+def _fewest(starts: Sequence[int], length: int, up_to: int, firsts: int) -> tuple[int, ...]:
+    """The way around the circle may begin with any of the first `firsts` arcs, which start at
+    `starts`, in order.
+    """
+    count_of_all = len(starts)
+    unrolled = np.array([*starts, *(start + COLUMNS for start in starts)], np.int16)
+    step = np.minimum(unrolled[None, :] - unrolled[:, None], length).astype(np.int16)
+    step[np.tril_indices(2 * count_of_all)] = _UNREACHABLE
     fewest = [_UNREACHABLE] * (up_to + 1)
     fewest[0] = np.int16(0)
-    for first in range(members // math.gcd(members, COLUMNS)):
-        steps = step[first : first + members + 1, first : first + members + 1]
+    for first in range(firsts):
+        steps = step[first : first + count_of_all + 1, first : first + count_of_all + 1]
         reached = steps[0]  # columns held, by the member that the next step starts from
         for count in range(1, up_to + 1):
             if count > 1:
                 reached = np.minimum((reached[:, None] + steps).min(axis=0), _UNREACHABLE)
-            fewest[count] = min(fewest[count], reached[members])
+            fewest[count] = min(fewest[count], reached[count_of_all])
     return tuple(int(columns) for columns in fewest)
 
 

@@ -47,6 +47,9 @@ PURE = {"da_node.retention"} | {
         "plan",
         "documents",
         "succession",
+        "standing.heard",
+        "standing.members",
+        "standing.standing",
         "disperser.spreading",
         "disperser.tenants",
     )

@@ -1,4 +1,4 @@
-"""`holdfast committee`: keys, keysets, and what a committee would tolerate."""
+"""`holdfast committee`: keys, keysets, what a committee would tolerate, and how one stands."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from committee.cli.keys import introduce, keygen
 from committee.cli.parameters import DURATION, KEYSET_HASH, NETWORK_ID
 from committee.cli.plans import plan_command
 from committee.cli.reports import moment
+from committee.cli.status import status_command
 from committee.disk import create_file, read_file
 from committee.documents import (
     LONGEST_DOCUMENT_BYTES,
@@ -33,7 +34,7 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def committee() -> None:
-    """Make keys and keysets, and plan a committee. docs/COMMITTEE.md has the order of steps."""
+    """Make keys and keysets, plan a committee, and see how one stands."""
 
 
 @committee.group()
@@ -44,6 +45,7 @@ def keyset() -> None:
 committee.add_command(keygen)
 committee.add_command(introduce)
 committee.add_command(plan_command)
+committee.add_command(status_command)
 
 
 @keyset.command()

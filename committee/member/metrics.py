@@ -12,6 +12,8 @@ class MemberMetrics:
         self.attested = registry.counter(
             "attested", "Signatures given: for a new blob, or again.", ["outcome"]
         )
+        for outcome in ("new", "again"):
+            self.attested.labels(outcome)  # there from the start, so that a rate can be told
         self.verify_seconds = registry.histogram(
             "member_verify_seconds", "Verifying all columns of one arc."
         )

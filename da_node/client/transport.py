@@ -171,7 +171,7 @@ class Transport:
         )
 
     async def _read(self, node: str, request: Request, response: aiohttp.ClientResponse) -> Answer:
-        if not _is_success(response):
+        if not _is_success(response) and response.status not in request.answers:
             raise await self._refused(node, response)
         body = await _bounded(response, request.answer_bytes)
         if body is None:

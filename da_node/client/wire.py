@@ -60,6 +60,8 @@ class Request:
     """What to send."""
     progress: Progress | None = None
     """Told how much of the body has been sent."""
+    answers: frozenset[int] = frozenset()
+    """Statuses that are answers too, beside 200 to 299."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ class Answer:
     """A success."""
 
     status: int
-    """200 to 299."""
+    """200 to 299, or one of the request's `answers`."""
     headers: Mapping[str, str]
     """Header fields; names in any case."""
     body: bytes

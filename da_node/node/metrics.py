@@ -66,6 +66,9 @@ class NodeMetrics(Observer):
         self.store_disk_free_bytes = registry.gauge(
             "store_disk_free_bytes", "What the disk has left."
         )
+        self.store_free_bytes = registry.gauge(
+            "store_free_bytes", "What may still be stored before new blobs are refused."
+        )
         self.store_flushes = registry.counter("store_flushes", "Synced flushes of the store's log.")
         self.store_flushed_jobs = registry.counter(
             "store_flushed_jobs", "Writes that those flushes acknowledged."

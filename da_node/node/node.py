@@ -193,6 +193,7 @@ class Node:
         metrics.store_budget_bytes.set(float("nan") if budget is None else budget)
         metrics.store_blobs.set(usage.blobs)
         metrics.store_disk_free_bytes.set(usage.disk_free_bytes)
+        metrics.store_free_bytes.set(usage.free_bytes)
 
     async def _probe_store(self) -> None:
         await self.workers.probe.run(self.store.probe)

@@ -15,7 +15,8 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -126,6 +127,20 @@ class Output:
             click.echo(problem_of(error).body(), err=True)
         else:
             self._err.print(error_line(error))
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether standard output is one."""
+        return self._out.is_terminal
+
+    @contextmanager
+    def live(self) -> Iterator[Callable[[RenderableType], None]]:
+        """Give what is called with something to draw in place of what it was given before; the last
+        stays on the terminal. What comes from other machines is made `printable` by the caller.
+        """
+        console = Console(highlight=False, markup=False, emoji=False)
+        with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+            yield lambda shown: live.update(shown, refresh=True)
 
     @contextmanager
     def progress(self, label: str, total: int, *, delay_s: float = 1.0) -> Iterator[Progress]:

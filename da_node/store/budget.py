@@ -31,6 +31,9 @@ class Usage:
     disk_free_bytes: int
     """What the disk has left, the headroom included."""
 
+    free_bytes: int
+    """What may still be stored: of the budget, and of the disk without the headroom."""
+
 
 class Budget:
     """Admits writes. Asked by the writer's thread, so that what it admits is not admitted twice."""
@@ -45,11 +48,16 @@ class Budget:
 
     def usage(self) -> Usage:
         total = self._ledger.total
+        disk_free_bytes = self._database.free_bytes()
+        free_bytes = max(0, disk_free_bytes - self._headroom_bytes)
+        if self._budget_bytes is not None:
+            free_bytes = max(0, min(free_bytes, self._budget_bytes - total.reserved_bytes))
         return Usage(
             blobs=total.blobs,
             bytes_reserved=total.reserved_bytes,
             budget_bytes=self._budget_bytes,
-            disk_free_bytes=self._database.free_bytes(),
+            disk_free_bytes=disk_free_bytes,
+            free_bytes=free_bytes,
         )
 
     def require(self, needed_bytes: int) -> None:
@@ -67,12 +75,10 @@ class Budget:
     def full(self, needed_bytes: int) -> StoreFull:
         """The error that says how much there is."""
         usage = self.usage()
-        free = max(0, usage.disk_free_bytes - self._headroom_bytes)
-        budget = usage.bytes_reserved + free
-        if usage.budget_bytes is not None:
-            budget = min(budget, usage.budget_bytes)
+        disk_bytes = usage.bytes_reserved + max(0, usage.disk_free_bytes - self._headroom_bytes)
+        budget = usage.budget_bytes
         return StoreFull(
             needed_bytes=needed_bytes,
-            free_bytes=max(0, budget - usage.bytes_reserved),
-            budget_bytes=budget,
+            free_bytes=usage.free_bytes,
+            budget_bytes=disk_bytes if budget is None else min(disk_bytes, budget),
         )

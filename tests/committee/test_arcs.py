@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from committee.arcs import Arc, arcs, fewest_columns, shortest_arc, start_of
+from committee.arcs import (
+    Arc,
+    arcs,
+    fewest_columns,
+    fewest_columns_of,
+    shortest_arc,
+    start_of,
+)
 
 
 def fewest_by_trying(members: int, columns_per_member: int) -> list[int]:
@@ -25,6 +32,32 @@ def test_the_exact_count_is_that_of_trying_every_set(members):
     for columns_per_member in [*range(1, 129, 9), 128]:
         exact = fewest_columns(members, columns_per_member, members)
         assert list(exact) == fewest_by_trying(members, columns_per_member)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(1, 9), st.integers(1, 128), st.data())
+def test_the_exact_count_among_some_members_is_that_of_trying_every_set(
+    members, columns_per_member, data
+):
+    some = data.draw(st.sets(st.integers(0, members - 1)))
+    all_arcs = arcs(members, columns_per_member)
+    held = [set(all_arcs[i]) for i in some]
+    assert fewest_columns_of(some, members, columns_per_member) == tuple(
+        min(len(set().union(*few)) for few in combinations(held, count))
+        for count in range(len(some) + 1)
+    )
+
+
+@pytest.mark.parametrize("members", [1, 7, 16, 127, 128])
+def test_the_exact_count_among_all_members_is_that_of_the_committee(members):
+    of_all = fewest_columns(members, 20, members)
+    assert fewest_columns_of(range(members), members, 20) == of_all
+
+
+@pytest.mark.parametrize("places", [[4], [-1], [0, 0]])
+def test_a_place_that_no_member_has_is_a_mistake(places):
+    with pytest.raises(ValueError, match="of 4 members"):
+        fewest_columns_of(places, 4, 32)
 
 
 @settings(deadline=None)
