@@ -1,8 +1,11 @@
-"""The one door to secp256k1: how dispersers sign their requests, as Ethereum's wallets sign.
+"""The one door to secp256k1: how dispersers sign their requests and samplers their verdicts, as
+Ethereum's wallets sign.
 
-EIP-191: keccak256("\\x19Ethereum Signed Message:\\n32" ‖ digest 32) is what is signed. A signature
-is r 32 ‖ s 32 ‖ v, with s in the lower half and v 27 or 28, so that nobody can make a second one
-of it. It carries its signer: recovering the address is the check. Measured: 0.05 ms to recover.
+A request is signed as EIP-191 has it, keccak256("\\x19Ethereum Signed Message:\\n32" ‖ digest 32);
+a verdict as EIP-712 has it, keccak256(0x1901 ‖ domain separator 32 ‖ struct hash 32). The prefixes
+keep them apart from each other and from transactions. A signature is r 32 ‖ s 32 ‖ v, with s in the
+lower half and v 27 or 28, so that nobody can make a second one of it. It carries its signer:
+recovering the address is the check. Measured: 0.05 ms to recover.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ ADDRESS_BYTES: Final = 20
 
 _ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _PREFIX: Final = b"\x19Ethereum Signed Message:\n32"
+_TYPED_PREFIX: Final = b"\x19\x01"
 _V_OFFSET: Final = 27
 
 
@@ -50,7 +54,14 @@ class EthereumKey:
 
     def sign(self, digest: bytes) -> bytes:
         """The 65 bytes over a 32-byte digest; the same digest gives the same bytes (RFC 6979)."""
-        signature = self._key.sign_recoverable(_prefixed(digest), hasher=None)
+        return self._sign(_prefixed(digest))
+
+    def sign_typed(self, domain_separator: bytes, struct_hash: bytes) -> bytes:
+        """The 65 bytes over typed data, given by its two hashes of 32 bytes; likewise."""
+        return self._sign(typed_digest(domain_separator, struct_hash))
+
+    def _sign(self, hashed: bytes) -> bytes:
+        signature = self._key.sign_recoverable(hashed, hasher=None)
         return signature[:-1] + bytes((signature[-1] + _V_OFFSET,))
 
     def reveal(self) -> bytes:
@@ -69,6 +80,25 @@ def signer_of(digest: bytes, signature: bytes) -> Address:
 
     A signature over another digest recovers to an address that is nobody's.
     """
+    return _signer(_prefixed(digest), signature)
+
+
+def signer_of_typed(domain_separator: bytes, struct_hash: bytes, signature: bytes) -> Address:
+    """Who signed typed data, given by its two hashes of 32 bytes. Raises BadSigner likewise."""
+    return _signer(typed_digest(domain_separator, struct_hash), signature)
+
+
+def typed_digest(domain_separator: bytes, struct_hash: bytes) -> bytes:
+    """What is signed of typed data, 32 bytes."""
+    return keccak256(_TYPED_PREFIX + _whole(domain_separator) + _whole(struct_hash))
+
+
+def keccak256(data: bytes) -> bytes:
+    """Ethereum's hash, 32 bytes. It is not SHA3-256."""
+    return bytes(keccak.new(digest_bits=256, data=data).digest())
+
+
+def _signer(hashed: bytes, signature: bytes) -> Address:
     if len(signature) != SIGNATURE_BYTES:
         raise _bad(signature, f"has {len(signature)} bytes, not {SIGNATURE_BYTES}")
     recovery = signature[-1] - _V_OFFSET
@@ -78,7 +108,7 @@ def signer_of(digest: bytes, signature: bytes) -> Address:
         raise _bad(signature, "has its s in the upper half")
     try:
         key = _PublicKey.from_signature_and_message(
-            signature[:-1] + bytes((recovery,)), _prefixed(digest), hasher=None
+            signature[:-1] + bytes((recovery,)), hashed, hasher=None
         )
     except ValueError:
         raise _bad(signature, "is no point of the curve") from None
@@ -86,17 +116,17 @@ def signer_of(digest: bytes, signature: bytes) -> Address:
 
 
 def _prefixed(digest: bytes) -> bytes:
+    return keccak256(_PREFIX + _whole(digest))
+
+
+def _whole(digest: bytes) -> bytes:
     if len(digest) != HASH_BYTES:
         raise WrongLength(what="digest", value=len(digest), expected=HASH_BYTES)
-    return _keccak256(_PREFIX + digest)
+    return digest
 
 
 def _address(key: _PublicKey) -> Address:
-    return Address(_keccak256(key.format(compressed=False)[1:])[-ADDRESS_BYTES:])
-
-
-def _keccak256(data: bytes) -> bytes:
-    return bytes(keccak.new(digest_bits=256, data=data).digest())
+    return Address(keccak256(key.format(compressed=False)[1:])[-ADDRESS_BYTES:])
 
 
 def _bad(signature: bytes, reason: str) -> BadSigner:

@@ -20,6 +20,7 @@ ONE_DOOR = {
     "rocksdict": "da_node.store.database",
     "reedsolo": "da_node.archive.reed_solomon",
     "coincurve": "committee.secp256k1",
+    "Crypto": "committee.secp256k1",
     "blspy": "committee.bls",
     "eth_keyfile": "committee.ethereum",
 }
@@ -64,6 +65,9 @@ PURE |= {
         "division",
         "plan",
         "costs",
+        "suspicion",
+        "conclusion",
+        "verdict",
     )
 }
 """The pure modules beside `da_node.coding`."""
