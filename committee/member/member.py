@@ -14,22 +14,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from committee.bls import Signature
-from committee.certificate import Certificate, VerifiedCertificate, verify_certificate
 from committee.dispersal import Dispersal, Ticket, longest_body
 from committee.documents import Committee
 from committee.member.admission import Admission, Signed
+from committee.member.certificates import Certificates
 from committee.member.metrics import MemberMetrics
 from committee.member.order import Order
 from committee.member.seat import Seats
-from committee.parameters import CERTIFICATE_FIXED_BYTES, HOUR_S, MAX_BITMAP_BYTES, SIGNATURE_BYTES
 from committee.signing.signer import Signer
-from committee.values import KeysetHash
-from da_node.coding import HASH_BYTES, BlobId, Kzg, row_count_of, verify_columns
+from da_node.coding import BlobId, Kzg, row_count_of, verify_columns
 from da_node.node.node import Node
-from da_node.service import DeadlineExceeded, MalformedRequest, logger
+from da_node.service import DeadlineExceeded, logger
 from da_node.store import Kept, Stored
-
-LONGEST_CERTIFICATE_BYTES = CERTIFICATE_FIXED_BYTES + MAX_BITMAP_BYTES
 
 _log = logger(__name__)
 
@@ -44,6 +40,7 @@ class Member:
     seats: Seats
     admission: Admission
     signer: Signer
+    certificates: Certificates
     metrics: MemberMetrics
     attest_timeout_s: float
     """From the end of a body to its signature; a disk that takes longer is too slow to promise
@@ -119,49 +116,18 @@ class Member:
             pledge=dispersal.keyset_hash,
         )
 
-    async def take_certificate(self, blob_id: BlobId, data: bytes) -> bool:
-        """Keep a certificate of a blob that is stored here; whether it is new, or has more signers.
+    async def take_certificate(self, blob_id: BlobId, data: bytes) -> Kept:
+        """Keep a certificate. Of a blob that is not all here the rest is wanted from now on.
 
-        Raises what parsing and verifying it does, UnknownBlob, Pruned, StoreFull, StoreFault.
+        Raises what parsing and verifying it does, Pruned once it has expired, NotReady where too
+        much is wanted already, StoreFull, StoreFault.
         """
-        certificate = await self.node.workers.compute.run(self._verified, blob_id, data)
-        kept = await self.node.workers.store.run(self._put_certificate, blob_id, certificate)
+        offer = await self.node.workers.compute.run(
+            self.certificates.offer, data, self.node.clock(), blob_id=blob_id
+        )
+        (kept,) = await self.node.workers.store.run(self.node.store.put_certificates, [offer])
         if kept.cursor is not None:
             self.node.events.publish(kept.cursor)
-        return kept.taken
-
-    def _verified(self, blob_id: BlobId, data: bytes) -> VerifiedCertificate:
-        parsed = Certificate.parse(data, self.kzg)
-        committee = self.seats.succession.under("certificate", parsed.keyset_hash)
-        certificate = verify_certificate(parsed, committee.keyset)
-        if certificate.header.blob_id != blob_id:
-            raise MalformedRequest(
-                field="certificate",
-                value=certificate.header.blob_id.hex0x,
-                expected=f"of the blob in the path, {blob_id.hex0x}",
-            )
-        if certificate.expires_at % HOUR_S:
-            # No honest member signs it, so its signers are liars; it is not worth a bucket.
-            raise MalformedRequest(
-                field="certificate", value=str(certificate.expires_at), expected="a whole hour"
-            )
-        return certificate
-
-    def _put_certificate(self, blob_id: BlobId, certificate: VerifiedCertificate) -> Kept:
-        data = certificate.serialize()
-        rank = self._rank(data)
-        return self.node.store.put_certificate(
-            blob_id,
-            data,
-            expires_at=certificate.expires_at,
-            stays=lambda existing: self._rank(existing) >= rank,
-        )
-
-    def _rank(self, data: bytes) -> tuple[int, int]:
-        """Which of two valid certificates of one blob and expiry stays: that of the later keyset,
-        and within one the one with more signers.
-        """
-        keyset_hash = KeysetHash(data[2 : 2 + HASH_BYTES])
-        bitmap = data[CERTIFICATE_FIXED_BYTES - SIGNATURE_BYTES : -SIGNATURE_BYTES]
-        signers = int.from_bytes(bitmap, "big").bit_count()
-        return self.seats.succession.rank(keyset_hash), signers
+        if kept.wanted:
+            _log.info("wanted", blob_id=blob_id.hex0x, expires_at=offer.expires_at)
+        return kept

@@ -11,7 +11,8 @@ from aiohttp import hdrs, web
 
 from committee.dispersal import DIGEST_FIELD, SIGNATURE_FIELD, TIME_FIELD, Ticket
 from committee.documents import Committee
-from committee.member.member import LONGEST_CERTIFICATE_BYTES, Member
+from committee.member.certificates import LONGEST_CERTIFICATE_BYTES
+from committee.member.member import Member
 from committee.values import KeysetHash
 from da_node.api.blobs import record_of
 from da_node.coding import BlobId
@@ -54,22 +55,22 @@ async def put_certificate(member: Member, request: web.Request) -> web.Response:
     node = member.node
     blob_id = BlobId.from_hex(request.match_info["id"])
     announced_bytes(request, LONGEST_CERTIFICATE_BYTES)
-    await record_of(node, request)
     body, _ = await read_body(
         request, limit_bytes=LONGEST_CERTIFICATE_BYTES, pace=node.pace(), timers=node.timers
     )
-    taken = await member.take_certificate(blob_id, bytes(body))
-    member.metrics.certificates.labels("kept" if taken else "not needed").inc()
+    kept = await member.take_certificate(blob_id, bytes(body))
+    member.metrics.certificates.labels("kept" if kept.taken else "not needed").inc()
     return web.Response(status=204)
 
 
 async def get_certificate(member: Member, request: web.Request) -> web.Response:
     """The certificate with the latest expiry."""
     node = member.node
-    record = await record_of(node, request)
-    data = await node.workers.store.run(node.store.certificate, record.blob_id)
+    blob_id = BlobId.from_hex(request.match_info["id"])
+    data = await node.workers.store.run(node.store.certificate, blob_id)
     if data is None:
-        raise NotFound(what="certificate of blob", value=record.blob_id.hex0x)
+        await record_of(node, request)  # which says why, if it is not here at all
+        raise NotFound(what="certificate of blob", value=blob_id.hex0x)
     # One with more signers, or a later expiry, may take its place.
     return web.Response(body=data, content_type=OCTETS, headers={hdrs.CACHE_CONTROL: "no-store"})
 
@@ -149,7 +150,7 @@ def member_routes(member: Member) -> list[Route]:
             method="PUT",
             path="/v1/blobs/{id}/certificate",
             handler=bound(put_certificate),
-            summary="Hand in a certificate; of two valid ones that with more signers stays.",
+            summary="Hand in a certificate; a blob that is not here is fetched by it.",
             parameters=(BLOB_ID,),
             takes=OCTETS,
             answers={204: ""},

@@ -11,6 +11,7 @@ from aiohttp import web
 from committee.documents import Committee
 from committee.keyset_files import followed_files, read_keysets
 from committee.member.admission import Admission
+from committee.member.certificates import Certificates
 from committee.member.member import Member
 from committee.member.metrics import MemberMetrics
 from committee.member.routes import member_routes
@@ -67,6 +68,7 @@ async def running_member(
             seats=seats,
             admission=admission,
             signer=signer,
+            certificates=Certificates(seats, kzg),
             metrics=MemberMetrics(node.metrics.registry),
             attest_timeout_s=settings.attest_timeout_s,
         )

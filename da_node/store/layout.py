@@ -6,14 +6,16 @@
     b ‖ bucket u32 ‖ 3 ‖ blob id ‖ column u8 ‖ part u8  piece    part 0 beside, 1… leaves
     b ‖ bucket u32 ‖ 4 ‖ blob id ‖ pledge 32            pledge     a promise until then
     b ‖ bucket u32 ‖ 5 ‖ blob id                      certificate  of custody until then
+    b ‖ bucket u32 ‖ 6 ‖ blob id                      wanted     certified, and not all here
+    p ‖ name 32                                       position   how far another feed was read
     f ‖ cursor u64                                    feed entry  stored, or certified
     i ‖ period u16 ‖ blob id                          expiry     outlives the blob by a year
     m ‖ name                                          format, low-water mark, last cursor, probe
 
 Everything of a bucket lies under one prefix, so that one range delete prunes it whatever it
 holds, records of unfinished writes included; likewise the expiries of a period. Inside a bucket
-what is counted and listed comes before the bulk. Pledges and certificates lie in the bucket of
-their own expiry, which is that of the blob's record or an earlier one.
+what is counted and listed comes before the bulk. Pledges, certificates and wanted entries lie in
+the bucket of their own expiry; a pledge's is that of the blob's record or an earlier one.
 """
 
 from __future__ import annotations
@@ -24,15 +26,17 @@ from da_node.coding import BlobId
 from da_node.retention import Bucket, Period
 
 FORMAT_VERSION: Final = 2
-"""The version of this layout and of the values under it. Since 2 certificates are in the feed."""
+"""The version of this layout and of the values under it. Since 2 certificates are in the feed,
+and what is certified may be wanted."""
 
 _BUCKET: Final = b"b"
 _FEED: Final = b"f"
 _EXPIRY: Final = b"i"
 _META: Final = b"m"
+_POSITION: Final = b"p"
 
 _SUMMARY, _INTENT, _RECORD, _PIECE = b"\x00", b"\x01", b"\x02", b"\x03"
-_PLEDGE, _CERTIFICATE = b"\x04", b"\x05"
+_PLEDGE, _CERTIFICATE, _WANTED = b"\x04", b"\x05", b"\x06"
 
 SIDE_PART: Final = 0
 """The part beside a column's leaves; groups of leaves are parts 1, 2, …"""
@@ -130,6 +134,20 @@ def certificate_key(bucket: Bucket, blob_id: BlobId) -> bytes:
 
 def certificates_of(bucket: Bucket) -> KeyRange:
     return _under(_bucket(bucket) + _CERTIFICATE)
+
+
+def wanted_key(bucket: Bucket, blob_id: BlobId) -> bytes:
+    return _bucket(bucket) + _WANTED + blob_id
+
+
+def wanted_after(bucket: Bucket, blob_id: BlobId | None) -> KeyRange:
+    """What is wanted in a bucket, behind one blob if there is one."""
+    keys = _under(_bucket(bucket) + _WANTED)
+    return keys if blob_id is None else KeyRange(keys.start + blob_id + b"\x00", keys.stop)
+
+
+def position_key(name: bytes) -> bytes:
+    return _POSITION + name
 
 
 def feed_key(cursor: int) -> bytes:

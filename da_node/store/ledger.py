@@ -44,6 +44,9 @@ class Ledger:
     buckets: Mapping[Bucket, Summary]
     """What each bucket holds. A new mapping with each change."""
 
+    wanted: Mapping[Bucket, int]
+    """How many blobs are wanted in each bucket where any is. A new mapping with each change."""
+
     periods: range
     """The tombstone periods in which expiries lie."""
 
@@ -58,6 +61,8 @@ class Ledger:
         self.cursor = _number(self._database, layout.CURSOR_KEY)
         self.durable_cursor = self.cursor
         self.buckets = _buckets(self._database)
+        counts = {bucket: _wanted_in(self._database, bucket) for bucket in self.buckets}
+        self.wanted = {bucket: count for bucket, count in counts.items() if count}
         self.periods = periods_in(self._database)
 
     @property
@@ -74,8 +79,14 @@ class Ledger:
     def set_summary(self, bucket: Bucket, summary: Summary) -> None:
         self.buckets = {**self.buckets, bucket: summary}
 
+    def add_wanted(self, bucket: Bucket, count: int) -> None:
+        """So many more blobs are wanted in a bucket, or fewer."""
+        counts = {**self.wanted, bucket: self.wanted.get(bucket, 0) + count}
+        self.wanted = {one: wanted for one, wanted in counts.items() if wanted}
+
     def drop_buckets(self, stop: Bucket) -> None:
         """Forget the buckets below `stop`."""
+        self.wanted = {bucket: count for bucket, count in self.wanted.items() if bucket >= stop}
         self.buckets = {bucket: held for bucket, held in self.buckets.items() if bucket >= stop}
 
     def prunable(self, now: int) -> list[Bucket]:
@@ -183,6 +194,10 @@ def periods_in(database: Database) -> range:
     if not first or last is None:
         return range(0)
     return range(layout.period_of_key(first[0][0]), layout.period_of_key(last) + 1)
+
+
+def _wanted_in(database: Database, bucket: Bucket) -> int:
+    return sum(1 for _ in entries(database, layout.wanted_after(bucket, None)))
 
 
 def _number(database: Database, key: bytes) -> int:

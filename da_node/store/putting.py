@@ -27,8 +27,9 @@ from da_node.store.reading import Reader
 from da_node.store.records import (
     FeedEntry,
     Record,
-    certified_event,
+    bits_of,
     feed_value,
+    indices_of,
     number_value,
     record_value,
     stored_event,
@@ -52,18 +53,6 @@ class Stored:
 
     cursor: int
     """Its place in the feed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """What became of a certificate. It is on disk when this is returned."""
-
-    taken: bool
-    """False if the one that was there stays."""
-
-    cursor: int | None
-    """Place in the feed of the event that the blob is certified until then; None where an earlier
-    certificate has had it."""
 
 
 class Putting:
@@ -93,7 +82,7 @@ class Putting:
                 reason=f"expiry {expires_at} is before {expiry_of(self._ledger.low_water)}, up to "
                 "which everything is deleted; is the clock right?"
             )
-        existing = self._existing(header.blob_id)
+        existing = self.existing(header.blob_id)
         pledging: list[Step] = []
         if pledge is not None:
             pledging.append(Put(layout.pledge_key(bucket, header.blob_id, pledge), b""))
@@ -115,32 +104,39 @@ class Putting:
         """Write columns of a stored blob again, whether held or not."""
         self._add(log, self._reader.stored(blob_id), columns, [])
 
-    def put_certificate(
+    def bring(
         self,
         log: Log,
-        blob_id: BlobId,
+        header: Header,
+        columns: Sequence[VerifiedColumn],
         bucket: Bucket,
-        certificate: bytes,
-        stays: Callable[[bytes], bool],
-    ) -> Kept:
-        """Keep a certificate; see `Store.put_certificate`."""
-        record = self._reader.stored(blob_id)
-        existing = self._reader.certificate(bucket, blob_id)
-        if existing is not None and stays(existing):
-            return Kept(taken=False, cursor=None)
-        steps: list[Step] = [Put(layout.certificate_key(bucket, blob_id), certificate)]
-        cursor = None
-        if existing is None:
-            cursor = self._ledger.cursor + 1
-            steps += _announced(certified_event(record, bucket, certificate, cursor))
-        # One atomic write: a crash leaves a certificate with its event, or neither.
-        log.commit(steps)
-        self._ledger.cursor = cursor or self._ledger.cursor
-        # So that the bucket is searched, as it is after a restart, though it has no blob yet.
-        self._ledger.set_summary(bucket, self._ledger.summary(bucket))
-        return Kept(taken=True, cursor=cursor)
+        label: str,
+    ) -> Record:
+        """Add columns to what there is of a blob, if anything, until a bucket's expiry at least."""
+        existing = self.existing(header.blob_id)
+        if existing is None or existing.bucket < bucket:
+            # Another node's word for it counts only where nobody told us.
+            known = label if existing is None else existing.label or label
+            return self._put_under(log, header, columns, bucket, known, existing, [])
+        return self._add(log, existing, columns, [])
 
-    def _existing(self, blob_id: BlobId) -> Record | None:
+    def mark_void(self, log: Log, record: Record, void: int) -> Record:
+        """Note columns that were never committed to; none of them is held any more."""
+        gone = record.held & void
+        marked = replace(record, held=record.held & ~void, void=record.void | void)
+        log.commit(
+            [
+                Put(layout.record_key(record.bucket, record.blob_id), record_value(marked)),
+                *(
+                    DeleteRange(layout.pieces_of_column(record.bucket, record.blob_id, index))
+                    for index in indices_of(gone)
+                ),
+            ]
+        )
+        return marked
+
+    def existing(self, blob_id: BlobId) -> Record | None:
+        """The blob's record, if there is one."""
         try:
             return self._reader.stored(blob_id)
         except (UnknownBlob, Pruned):
@@ -157,7 +153,7 @@ class Putting:
         pledging: Sequence[Step],
     ) -> Record:
         """Store in a bucket where the blob is not yet, and take along what it has elsewhere."""
-        given = _bits(columns)
+        given = bits_of(column.index for column in columns)
         along = 0 if existing is None else existing.held & ~given
         column_bytes = stored_bytes(header.row_count)
         self._budget.require(RECORD_BYTES + column_bytes * (given | along).bit_count())
@@ -173,6 +169,7 @@ class Putting:
             label=label or (existing.label if existing is not None else ""),
             held=held,
             reserved_bytes=RECORD_BYTES + column_bytes * held.bit_count(),
+            void=0 if existing is None else existing.void & ~held,
         )
         self._commit(log, record, existing, pledging)
         return record
@@ -192,7 +189,7 @@ class Putting:
         pledging: Sequence[Step],
     ) -> Record:
         """Write columns beside those that the blob has, or over them with the same bytes."""
-        held = record.held | _bits(columns)
+        held = record.held | bits_of(column.index for column in columns)
         if held == record.held:
             # Only repairs: a crash within leaves a column as damaged as it was, or mended.
             _write_pieces(log, record.bucket, columns)
@@ -202,7 +199,12 @@ class Putting:
         self._budget.require(added)
         log.put(layout.intent_key(record.bucket, record.blob_id), b"")
         _write_pieces(log, record.bucket, columns)
-        grown = replace(record, held=held, reserved_bytes=record.reserved_bytes + added)
+        grown = replace(
+            record,
+            held=held,
+            reserved_bytes=record.reserved_bytes + added,
+            void=record.void & ~held,
+        )
         summary = self._ledger.summary(record.bucket).plus(0, added)
         log.commit(
             [
@@ -225,7 +227,7 @@ class Putting:
         steps: list[Step] = [
             Put(layout.record_key(bucket, blob_id), record_value(record)),
             Put(layout.expiry_key(period, blob_id), number_value(bucket)),
-            *_announced(stored_event(record)),
+            *announced(stored_event(record)),
             Put(layout.summary_key(bucket), summary_value(summary)),
             Delete(layout.intent_key(bucket, blob_id)),
             *pledging,
@@ -247,18 +249,12 @@ class Putting:
             self._ledger.set_summary(existing.bucket, left)
 
 
-def _announced(entry: FeedEntry) -> list[Step]:
+def announced(entry: FeedEntry) -> list[Step]:
+    """An event takes its place in the feed."""
     return [
         Put(layout.feed_key(entry.cursor), feed_value(entry)),
         Put(layout.CURSOR_KEY, number_value(entry.cursor)),
     ]
-
-
-def _bits(columns: Sequence[VerifiedColumn]) -> int:
-    bits = 0
-    for column in columns:
-        bits |= 1 << column.index
-    return bits
 
 
 def _write_pieces(log: Log, bucket: Bucket, columns: Iterable[VerifiedColumn]) -> int:

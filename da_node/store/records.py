@@ -1,4 +1,4 @@
-"""The small values of the store: record, feed entry, expiry, summary, intent. Pure.
+"""The small values of the store: record, wanted entry, feed entry, summary, numbers. Pure.
 
 Records and feed entries are a version byte and a msgpack array; plain numbers are big-endian.
 A value that does not parse raises `Damaged`.
@@ -6,6 +6,7 @@ A value that does not parse raises `Damaged`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
@@ -49,6 +50,9 @@ class Record:
     reserved_bytes: int
     """What the blob counts against the disk budget."""
 
+    void: int = 0
+    """Bit j: column j was never committed to (CODING.md §7), so there is nothing to hold."""
+
     @property
     def blob_id(self) -> BlobId:
         return self.header.blob_id
@@ -60,11 +64,47 @@ class Record:
     @property
     def columns(self) -> tuple[int, ...]:
         """The indices of the columns held, ascending."""
-        return tuple(index for index in range(COLUMNS) if self.holds(index))
+        return indices_of(self.held)
 
     def holds(self, index: int) -> bool:
         """Whether column `index` was stored."""
         return bool(self.held >> index & 1)
+
+    @property
+    def void_columns(self) -> tuple[int, ...]:
+        """The indices of the columns that are known to be void, ascending."""
+        return indices_of(self.void)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """That a blob is certified, and that columns of it are to be kept here and are not yet."""
+
+    header: Header
+    """That of the certificate."""
+
+    expires_at: int
+    """The certificate's; names the bucket."""
+
+    label: str
+
+    columns: int
+    """Bit j: column j is to be kept."""
+
+    announced: bool
+    """Whether the feed has told of the certificate; else it does when the columns are here."""
+
+    @property
+    def blob_id(self) -> BlobId:
+        return self.header.blob_id
+
+    @property
+    def bucket(self) -> Bucket:
+        return bucket_of(self.expires_at)
+
+    def lacking(self, record: Record | None) -> int:
+        """Bit j: column j is to be kept and is not held, nor is it void."""
+        return self.columns if record is None else self.columns & ~(record.held | record.void)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +150,14 @@ class _RecordRow(msgspec.Struct, array_like=True, frozen=True):
     label: str
     held: bytes
     reserved_bytes: int
+    void: bytes = b""
+
+
+class _WantedRow(msgspec.Struct, array_like=True, frozen=True):
+    header: bytes
+    label: str
+    columns: bytes
+    announced: bool
 
 
 class _FeedRow(msgspec.Struct, array_like=True, frozen=True):
@@ -122,6 +170,20 @@ class _FeedRow(msgspec.Struct, array_like=True, frozen=True):
 
 _record_decoder = msgspec.msgpack.Decoder(_RecordRow)
 _feed_decoder = msgspec.msgpack.Decoder(_FeedRow)
+_wanted_decoder = msgspec.msgpack.Decoder(_WantedRow)
+
+
+def indices_of(bits: int) -> tuple[int, ...]:
+    """The columns that bits stand for, ascending."""
+    return tuple(index for index in range(COLUMNS) if bits >> index & 1)
+
+
+def bits_of(indices: Iterable[int]) -> int:
+    """Columns as bits."""
+    bits = 0
+    for index in indices:
+        bits |= 1 << index
+    return bits
 
 
 def record_value(record: Record) -> bytes:
@@ -131,8 +193,9 @@ def record_value(record: Record) -> bytes:
         stored_at=record.stored_at,
         cursor=record.cursor,
         label=record.label,
-        held=record.held.to_bytes(COLUMNS // 8, "little"),
+        held=_bitmap(record.held),
         reserved_bytes=record.reserved_bytes,
+        void=_bitmap(record.void) if record.void else b"",
     )
     return _VERSION + msgspec.msgpack.encode(row)
 
@@ -148,6 +211,30 @@ def parse_record(bucket: Bucket, blob_id: BlobId, value: bytes) -> Record:
         label=row.label,
         held=int.from_bytes(row.held, "little"),
         reserved_bytes=row.reserved_bytes,
+        void=int.from_bytes(row.void, "little"),
+    )
+
+
+def wanted_value(wanted: Wanted) -> bytes:
+    """The expiry is not in it: the key has it."""
+    row = _WantedRow(
+        header=wanted.header.serialize(),
+        label=wanted.label,
+        columns=_bitmap(wanted.columns),
+        announced=wanted.announced,
+    )
+    return _VERSION + msgspec.msgpack.encode(row)
+
+
+def parse_wanted(bucket: Bucket, blob_id: BlobId, value: bytes) -> Wanted:
+    """Damaged if the value does not parse or is another blob's."""
+    row = _parse(_wanted_decoder, "wanted entry", value)
+    return Wanted(
+        header=_header(row.header, blob_id),
+        expires_at=expiry_of(bucket),
+        label=row.label,
+        columns=int.from_bytes(row.columns, "little"),
+        announced=row.announced,
     )
 
 
@@ -221,6 +308,10 @@ def parse_number(value: bytes) -> int:
     if len(value) != 8:
         raise Damaged(reason=f"a number has {len(value)} bytes, not 8")
     return int.from_bytes(value, "big")
+
+
+def _bitmap(bits: int) -> bytes:
+    return bits.to_bytes(COLUMNS // 8, "little")
 
 
 def _parse(decoder: msgspec.msgpack.Decoder[_Row], what: str, value: bytes) -> _Row:

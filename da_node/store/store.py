@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from da_node.coding import BlobId, Header, VerifiedColumn, VerifiedPoint
-from da_node.errors import Bug, ForeignItem, Pruned, RepeatedIndex, StoreFault
+from da_node.coding import DATA_COLUMNS, BlobId, Header, VerifiedColumn, VerifiedPoint
+from da_node.errors import (
+    Bug,
+    ForeignItem,
+    NotEnough,
+    Pruned,
+    RepeatedIndex,
+    StoreFault,
+    UnknownBlob,
+)
 from da_node.retention import Bucket, bucket_of, is_served
 from da_node.store import layout
 from da_node.store.budget import HEADROOM_BYTES, Budget, Usage
+from da_node.store.certifying import WANTED_BYTES, Certifying, Kept, Offer, Settled
 from da_node.store.database import RocksDatabase
 from da_node.store.door import Database, DiskFull, Put
 from da_node.store.layout import KeyRange
@@ -20,9 +29,17 @@ from da_node.store.migration import bring_up_to_date
 from da_node.store.observer import Observer
 from da_node.store.pieces import stored_bytes
 from da_node.store.pruning import PruneReport, Pruning
-from da_node.store.putting import RECORD_BYTES, Kept, Putting, Stored
+from da_node.store.putting import RECORD_BYTES, Putting, Stored
 from da_node.store.reading import Location, Reader
-from da_node.store.records import FeedEntry, Record, number_value, parse_feed_entry, parse_number
+from da_node.store.records import (
+    FeedEntry,
+    Record,
+    Wanted,
+    bits_of,
+    number_value,
+    parse_feed_entry,
+    parse_number,
+)
 from da_node.store.writer import Writer
 
 MAX_LABEL_BYTES: Final = 64
@@ -58,6 +75,9 @@ class Store:
         self._reader = Reader(database, self._ledger, self._observer)
         self._budget = Budget(database, self._ledger, budget_bytes, headroom_bytes)
         self._putting = Putting(self._ledger, self._reader, self._budget, clock)
+        self._certifying = Certifying(
+            database, self._ledger, self._reader, self._budget, self._putting
+        )
         self._pruning = Pruning(database, self._ledger)
         self._writer = Writer(database, self)
 
@@ -119,25 +139,43 @@ class Store:
                 lambda log: self._putting.put(log, header, columns, expires_at, label, pledge)
             )
 
-    def put_certificate(
-        self,
-        blob_id: BlobId,
-        certificate: bytes,
-        *,
-        expires_at: int,
-        stays: Callable[[bytes], bool],
-    ) -> Kept:
-        """Keep a stored blob's certificate until `expires_at`, synced.
+    def put_certificates(
+        self, offers: Sequence[Offer], *, position: tuple[bytes, bytes] | None = None
+    ) -> list[Kept]:
+        """Keep certificates, synced, each until its expiry; what became of each.
 
-        There is one for each expiry: `stays` tells of the one that is there whether it is to be
-        kept instead. The first has an event in the feed. UnknownBlob, Pruned; StoreFull;
-        StoreFault.
+        There is one for each blob and expiry, and the first has an event in the feed. Of a blob
+        whose columns are not all here, or not until then, they are wanted from now on.
+        `position` is a name (32 bytes) and what to remember under it: on disk it implies all that
+        was offered. UnknownBlob and Pruned for a blob that is not here and of which nothing is to
+        be; NotReady where too much is wanted already; StoreFull; StoreFault.
         """
-        bucket = bucket_of(expires_at)
-        with self._disk_full_as_store_full(len(certificate)):
+        with self._disk_full_as_store_full(WANTED_BYTES * len(offers)):
+            return self._writer.submit(lambda log: self._certifying.keep(log, offers, position))
+
+    def settle(
+        self, wanted: Wanted, columns: Sequence[VerifiedColumn], void: Collection[int] = ()
+    ) -> Settled:
+        """Store columns of a wanted blob, and note those that are void; synced.
+
+        It is wanted until all that are to be kept are here or void, whoever brought them; columns
+        that lie here until an earlier expiry move along. StoreFull; StoreFault.
+        """
+        if columns:
+            self._check(wanted.header, columns, wanted.expires_at, wanted.label)
+        cost = RECORD_BYTES + stored_bytes(wanted.header.row_count) * len(columns)
+        with self._disk_full_as_store_full(cost):
             return self._writer.submit(
-                lambda log: self._putting.put_certificate(log, blob_id, bucket, certificate, stays)
+                lambda log: self._certifying.settle(log, wanted, columns, void)
             )
+
+    def mark_void(self, record: Record, void: Collection[int]) -> None:
+        """Note columns of a stored blob that were never committed to; synced. StoreFault."""
+        self._writer.submit(
+            lambda log: self._putting.mark_void(
+                log, self._reader.stored(record.blob_id), bits_of(void)
+            )
+        )
 
     def restore_columns(self, record: Record, columns: Sequence[VerifiedColumn]) -> None:
         """Write columns of a stored blob again, over damaged ones or beside the others; synced.
@@ -172,8 +210,17 @@ class Store:
     # -------------------------------------------------------------- reading
 
     def record(self, blob_id: BlobId) -> Record:
-        """What is stored of a blob. UnknownBlob; Pruned from its expiry on; StoreFault."""
-        record = self._reader.stored(blob_id)
+        """What is stored of a blob.
+
+        UnknownBlob; NotEnough if it is wanted and nothing of it is here; Pruned from its expiry on;
+        StoreFault.
+        """
+        try:
+            record = self._reader.stored(blob_id)
+        except (UnknownBlob, Pruned) as error:
+            if self._certifying.wanted_anywhere(blob_id):
+                raise NotEnough(unit="columns", held=0, needed=DATA_COLUMNS) from error
+            raise
         if not is_served(record.expires_at, self._clock()):
             raise Pruned(blob_id=blob_id.hex0x, expired_at=record.expires_at)
         return record
@@ -197,6 +244,27 @@ class Store:
     def certificate(self, blob_id: BlobId) -> bytes | None:
         """The certificate with the latest expiry that has not passed. StoreFault."""
         return self._reader.latest_certificate(blob_id, self._clock())
+
+    def position(self, name: bytes) -> bytes | None:
+        """What is remembered under a name. StoreFault."""
+        return self._database.get_many([layout.position_key(name)])[0]
+
+    def certificate_until(self, blob_id: BlobId, expires_at: int) -> bytes | None:
+        """The certificate of one expiry. StoreFault."""
+        return self._reader.certificate(bucket_of(expires_at), blob_id)
+
+    def wanted_buckets(self) -> list[Bucket]:
+        """The buckets in which blobs are wanted, the latest expiry first."""
+        wanted = self._ledger.wanted
+        return sorted((one for one in wanted if one >= self._ledger.low_water), reverse=True)
+
+    def wanted_in(self, bucket: Bucket, after: BlobId | None, limit: int) -> list[Wanted]:
+        """At most `limit` blobs wanted in a bucket, by blob id, behind `after`. StoreFault."""
+        return self._certifying.wanted_in(bucket, after, limit)
+
+    def wanted_count(self) -> int:
+        """How many blobs are wanted, each expiry counted."""
+        return sum(self._ledger.wanted.values())
 
     def feed(self, after: int, limit: int, label: str | None = None) -> list[FeedEntry]:
         """At most `limit` events after the cursor `after`, in the order in which they came.

@@ -36,6 +36,7 @@ from committee.attestation import Attestation
 from committee.bls import PublicKey, Signature
 from committee.dispersal import Dispersal, digest_of
 from committee.member.admission import Admission
+from committee.member.certificates import Certificates
 from committee.member.member import Member
 from committee.member.metrics import MemberMetrics
 from committee.member.seat import Seats
@@ -101,6 +102,7 @@ async def member_on(database: LossyDatabase, witness: Witness) -> AsyncIterator[
             seats=seats,
             admission=Admission(seats, [DISPERSER.address]),
             signer=witness,
+            certificates=Certificates(seats, kzg()),
             metrics=MemberMetrics(metrics.registry),
             attest_timeout_s=600,
         )

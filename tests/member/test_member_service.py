@@ -33,6 +33,7 @@ from committee.documents import Committee
 from committee.signing.signer import LocalSigner
 from da_node.client import Client
 from da_node.coding import Column
+from da_node.store.records import indices_of
 
 HOUR = 3600
 CERTIFICATE = f"/v1/blobs/{blob().blob_id.hex0x}/certificate"
@@ -328,9 +329,38 @@ class TestCertificates:
         await running.ask("PUT", CERTIFICATE, 413, data=bytes(1000))
         await running.ask("GET", CERTIFICATE, 404)
 
-    async def test_one_of_a_blob_never_seen_is_refused(self, running: Running) -> None:
-        answer = await running.ask("PUT", CERTIFICATE, 404, data=certificate(0, 1, 2).serialize())
-        assert code_of(answer) == "unknown_blob"
+    async def test_one_of_a_blob_that_never_came_is_kept_and_the_blob_is_wanted(
+        self, start_member: StartMember
+    ) -> None:
+        running = await start_member()
+        data = certificate(0, 2, 3).serialize()
+        assert code_of(await running.ask("GET", CERTIFICATE, 404)) == "unknown_blob"
+        await running.ask("PUT", CERTIFICATE, 204, data=data)
+        for _ in range(2):
+            store = running.member.node.store
+            (bucket,) = store.wanted_buckets()
+            (wanted,) = store.wanted_in(bucket, None, 10)
+            assert (wanted.blob_id, wanted.expires_at) == (blob().blob_id, EXPIRES_AT)
+            assert indices_of(wanted.columns) == tuple(my_arc())
+            assert await running.ask("GET", CERTIFICATE) == data
+            header = f"/v1/blobs/{blob().blob_id.hex0x}/header"
+            assert code_of(await running.ask("GET", header, 503)) == "not_enough"
+            assert json.loads(await running.ask("GET", "/v1/blobs"))["blobs"] == []
+            running = await start_member()
+
+    async def test_columns_that_come_after_the_certificate_are_taken_as_ever(
+        self, running: Running
+    ) -> None:
+        await running.ask("PUT", CERTIFICATE, 204, data=certificate(0, 2, 3).serialize())
+        assert await running.put(dispersal()) == bytes(attestation().sign(secret(ME)))
+
+    async def test_one_that_has_expired_or_lasts_too_long_is_not_kept(
+        self, running: Running
+    ) -> None:
+        for expires_at, status in ((NOW - NOW % HOUR, 410), (EXPIRES_AT + 48 * HOUR, 400)):
+            data = certificate(0, 2, 3, expires_at=expires_at).serialize()
+            await running.ask("PUT", CERTIFICATE, status, data=data)
+        await running.ask("GET", CERTIFICATE, 404)
 
 
 class TestKeysets:

@@ -11,7 +11,7 @@ from store_specimens import EXPIRY, Clock, columns_of
 from da_node.coding import EncodedBlob
 from da_node.errors import StoreFault
 from da_node.retention import HOUR_S, bucket_of
-from da_node.store import FeedEntry, Kept, Store, layout
+from da_node.store import FeedEntry, Kept, Offer, Store, layout
 from da_node.store.records import (
     number_value,
 )
@@ -29,7 +29,10 @@ def put(store: Store, blob: EncodedBlob, expires_at: int = EXPIRY, label: str = 
 def certify(
     store: Store, blob: EncodedBlob, data: bytes, expires_at: int = EXPIRY, *, stays: bool = True
 ) -> Kept:
-    return store.put_certificate(blob.blob_id, data, expires_at=expires_at, stays=lambda _: stays)
+    offer = Offer(
+        header=blob.header, expires_at=expires_at, certificate=data, stays=lambda _: stays
+    )
+    return store.put_certificates([offer])[0]
 
 
 def told(store: Store, after: int = 0, label: str | None = None) -> list[tuple[int, object]]:
@@ -42,7 +45,7 @@ def test_a_blob_is_listed_when_it_is_stored_and_when_it_is_certified(
     store = open_store()
     put(store, blobs[0], label="a")
     put(store, blobs[1], label="b")
-    assert certify(store, blobs[0], b"first") == Kept(taken=True, cursor=3)
+    assert certify(store, blobs[0], b"first") == Kept(taken=True, cursor=3, wanted=False)
     for opened in (lambda: store, open_store):
         assert told(opened()) == [(1, None), (2, None), (3, b"first")]
     store = open_store()
@@ -68,8 +71,10 @@ def test_one_that_takes_anothers_place_has_no_event_of_its_own(
     store = open_store()
     put(store, blobs[0])
     certify(store, blobs[0], b"first")
-    assert certify(store, blobs[0], b"second") == Kept(taken=False, cursor=None)
-    assert certify(store, blobs[0], b"third", stays=False) == Kept(taken=True, cursor=None)
+    assert certify(store, blobs[0], b"second") == Kept(taken=False, cursor=None, wanted=False)
+    assert certify(store, blobs[0], b"third", stays=False) == Kept(
+        taken=True, cursor=None, wanted=False
+    )
     assert told(store) == [(1, None), (2, b"first")]
 
 

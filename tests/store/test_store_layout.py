@@ -24,6 +24,8 @@ ids = st.binary(min_size=32, max_size=32).map(BlobId)
         (layout.piece_key(BUCKET, ID, 127, 32), f"62 01020304 03 {ID.hex()} 7f 20"),
         (layout.pledge_key(BUCKET, ID, ID), f"62 01020304 04 {ID.hex()} {ID.hex()}"),
         (layout.certificate_key(BUCKET, ID), f"62 01020304 05 {ID.hex()}"),
+        (layout.wanted_key(BUCKET, ID), f"62 01020304 06 {ID.hex()}"),
+        (layout.position_key(ID), f"70 {ID.hex()}"),
         (layout.feed_key(258), "66 0000000000000102"),
         (layout.expiry_key(Period(513), ID), f"69 0201 {ID.hex()}"),
         (layout.FORMAT_KEY, b"mformat".hex()),
@@ -54,6 +56,7 @@ def test_one_range_holds_all_of_a_bucket_and_nothing_of_its_neighbours(
             layout.piece_key(Bucket(number), blob_id, column, part),
             layout.pledge_key(Bucket(number), blob_id, blob_id),
             layout.certificate_key(Bucket(number), blob_id),
+            layout.wanted_key(Bucket(number), blob_id),
         ]
 
     assert all(start <= key < stop for key in keys_of(bucket))
@@ -77,6 +80,11 @@ def test_the_ranges_inside_a_bucket_hold_one_kind_and_one_blob(
     assert _within(piece, layout.pieces_of_column(bucket, blob_id, 7))
     assert not _within(piece, layout.pieces_of_column(bucket, blob_id, 6))
     assert _within(piece, layout.pieces_of_blob(bucket, other)) == (blob_id == other)
+    wanted = layout.wanted_key(bucket, blob_id)
+    assert _within(wanted, layout.wanted_after(bucket, None))
+    assert _within(wanted, layout.wanted_after(bucket, other)) == (blob_id > other)
+    assert not _within(layout.certificate_key(bucket, blob_id), layout.wanted_after(bucket, None))
+    assert not _within(wanted, layout.certificates_of(bucket))
     assert layout.blob_id_of_key(record) == layout.blob_id_of_key(intent) == blob_id
 
 

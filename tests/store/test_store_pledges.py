@@ -11,7 +11,7 @@ from store_specimens import EXPIRY, Clock, columns_of
 from da_node.coding import EncodedBlob
 from da_node.errors import Bug, StoreFault, UnknownBlob
 from da_node.retention import HOUR_S, bucket_of
-from da_node.store import Store
+from da_node.store import Kept, Offer, Store
 from da_node.store.layout import piece_key
 
 Open = Callable[..., Store]
@@ -21,6 +21,15 @@ EARLIER, LATER = EXPIRY - HOUR_S, EXPIRY + 2 * HOUR_S
 
 def put(store: Store, blob: EncodedBlob, expires_at: int, pledge: bytes = PLEDGE) -> None:
     store.put_blob(blob.header, columns_of(blob, 1, 2), expires_at=expires_at, pledge=pledge)
+
+
+def certify(
+    store: Store, blob: EncodedBlob, data: bytes, expires_at: int, *, stays: bool = True
+) -> Kept:
+    offer = Offer(
+        header=blob.header, expires_at=expires_at, certificate=data, stays=lambda _: stays
+    )
+    return store.put_certificates([offer])[0]
 
 
 def test_a_pledge_lies_beside_its_columns_after_a_restart(
@@ -66,7 +75,7 @@ def test_pledges_and_certificates_go_with_their_own_expiry(
 ) -> None:
     store, blob = open_store(), blobs[0]
     put(store, blob, EXPIRY)
-    store.put_certificate(blob.blob_id, b"first", expires_at=EXPIRY, stays=lambda _: True)
+    certify(store, blob, b"first", EXPIRY)
     put(store, blob, LATER)
     assert store.certificate(blob.blob_id) == b"first", "still good until it expires"
     clock.now = EXPIRY
@@ -83,9 +92,7 @@ def test_of_two_certificates_the_caller_chooses_and_the_latest_is_given(
     put(store, blob, EXPIRY)
 
     def offer(store: Store, data: bytes, expires_at: int, *, stays: bool) -> bool:
-        return store.put_certificate(
-            blob.blob_id, data, expires_at=expires_at, stays=lambda _: stays
-        ).taken
+        return certify(store, blob, data, expires_at, stays=stays).taken
 
     assert offer(store, b"one", EXPIRY, stays=True)
     assert not offer(store, b"two", EXPIRY, stays=True)
@@ -103,7 +110,7 @@ def test_nothing_is_kept_for_a_blob_that_is_not_stored(
 ) -> None:
     store = open_store()
     with pytest.raises(UnknownBlob):
-        store.put_certificate(blobs[0].blob_id, b"x", expires_at=EXPIRY, stays=lambda _: False)
+        certify(store, blobs[0], b"x", EXPIRY)
     with pytest.raises(Bug):
         put(store, blobs[0], EXPIRY, b"short")
     assert store.certificate(blobs[0].blob_id) is None

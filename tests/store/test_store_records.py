@@ -14,16 +14,21 @@ from da_node.store.records import (
     FeedEntry,
     Record,
     Summary,
+    Wanted,
+    bits_of,
     certified_event,
     feed_value,
+    indices_of,
     number_value,
     parse_feed_entry,
     parse_number,
     parse_record,
     parse_summary,
+    parse_wanted,
     record_value,
     stored_event,
     summary_value,
+    wanted_value,
 )
 
 
@@ -70,6 +75,32 @@ def test_an_entry_of_version_1_has_no_certificate(record: Record) -> None:
     row = [record.bucket, bytes(record.blob_id), record.header.serialize(), record.label]
     value = b"\x01" + msgspec.msgpack.encode(row)
     assert parse_feed_entry(7, value) == stored_event(record)
+
+
+def test_a_record_says_what_is_void(record: Record) -> None:
+    marked = replace(record, void=1 << 3 | 1 << 64)
+    assert parse_record(record.bucket, record.blob_id, record_value(marked)) == marked
+    assert marked.void_columns == (3, 64)
+    assert record.void_columns == ()
+
+
+def test_a_wanted_entry_reads_back(record: Record) -> None:
+    wanted = Wanted(
+        header=record.header,
+        expires_at=EXPIRY,
+        label="ünïcode",
+        columns=0b111 << 4,
+        announced=True,
+    )
+    value = wanted_value(wanted)
+    assert parse_wanted(wanted.bucket, wanted.blob_id, value) == wanted
+    for cut in range(len(value)):
+        with pytest.raises(Damaged):
+            parse_wanted(wanted.bucket, wanted.blob_id, value[:cut])
+    assert indices_of(wanted.lacking(None)) == (4, 5, 6)
+    assert indices_of(wanted.lacking(record)) == (4, 6)
+    assert indices_of(wanted.lacking(replace(record, void=1 << 4))) == (6,)
+    assert bits_of((4, 5, 6)) == wanted.columns
 
 
 def test_numbers_and_summaries_read_back() -> None:
