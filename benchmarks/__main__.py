@@ -19,6 +19,7 @@ from benchmarks import (
     member_attest,
     memory,
     posting,
+    read,
 )
 from benchmarks.measure import Row
 
@@ -29,6 +30,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "stall": event_loop_stall.run,
     "member": member_attest.run,
     "post": posting.run,
+    "read": read.run,
 }
 RESULTS = Path(__file__).with_name("results.json")
 

@@ -7,7 +7,7 @@ that served something false is named and asked no more. Every wait and every ans
 from da_node.client.client import Client
 from da_node.client.documents import BlobStatus, FeedEvent, NodeInfo, Receipt
 from da_node.client.examination import Examination, Finding, examine
-from da_node.client.reader import Custody
+from da_node.client.gathering import Custody
 from da_node.client.retry import RetryPolicy
 from da_node.client.transport import Limits, Pace
 from da_node.client.wire import Progress

@@ -6,27 +6,28 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, overload
 
 from da_node.client import feed
+from da_node.client.acquaintance import Acquaintances
 from da_node.client.addresses import node_urls
-from da_node.client.choosing import first_answer
+from da_node.client.choosing import Race, first_answer, verdict_of
 from da_node.client.documents import BlobStatus, FeedEvent, NodeInfo, Receipt
+from da_node.client.enough import enough_points, is_enough
 from da_node.client.fetching import Ask, Fetcher
+from da_node.client.gathering import Custody
 from da_node.client.posting import post_request, receipt_of, require_own
-from da_node.client.reader import Custody, Reader
+from da_node.client.reader import Reader
 from da_node.client.retry import RetryPolicy
-from da_node.client.survey import Survey, enough_points, is_enough
+from da_node.client.roll import Roll
 from da_node.client.together import both
 from da_node.client.transport import Limits, Pace, Transport
 from da_node.client.wire import MAX_POINTS, Progress
 from da_node.coding import (
-    COLUMNS,
     DATA_COLUMNS,
-    POINTS_PER_COLUMN,
     BlobId,
     Header,
     Kzg,
@@ -40,7 +41,6 @@ from da_node.coding import (
 )
 from da_node.errors import (
     FalseAnswer,
-    HoldfastError,
     NotEnoughReached,
     OperationTimeout,
     Rejected,
@@ -49,7 +49,11 @@ from da_node.errors import (
 OPERATION_S: Final = 900.0
 """Time that one call may take: the longest payload, 130 MB, at 150 kB/s."""
 
+HEDGE_S: Final = 0.5
+"""A node that has been silent for so long is waited for, but no longer alone."""
+
 T = TypeVar("T")
+Item = TypeVar("Item", VerifiedColumn, VerifiedPoint)
 FeedPage = list[FeedEvent]
 Points = list[VerifiedPoint]
 # `list` inside the class is its method.
@@ -85,17 +89,23 @@ class Client:
         limits: Limits | None = None,
         policy: RetryPolicy | None = None,
         pace: Pace | None = None,
+        hedge_s: float | None = HEDGE_S,
         operation_s: float = OPERATION_S,
     ) -> None:
         """`kzg` does the curve work, in this process if None; `threads` is how many the kernel
-        may use, one per core if None. Raises BadConfiguration for an address that is none.
+        may use, one per core if None. What a read asks of a node that is silent for `hedge_s`,
+        or slow by that, is asked of others too; None: never.
+
+        Raises BadConfiguration for an address that is none.
         """
         self.nodes: Final = node_urls(nodes)
         self._kzg: Final = kzg or local_verifier()
         self._threads: Final = threads or os.cpu_count() or 1
         self._pace: Final = pace or local_pace()
         self._policy: Final = policy or RetryPolicy()
+        self._hedge_s: Final = hedge_s
         self._operation_s: Final = operation_s
+        self._known: Final = Acquaintances(self.nodes)
         self._transport: Final = Transport(
             limits=limits or Limits(), policy=self._policy, pace=self._pace
         )
@@ -137,9 +147,9 @@ class Client:
 
         async with self._within("posting"):
             if not check:
-                return await self._first("receipt", attempt)
+                return await self._first("receipt", attempt, hedged=False)
             root = asyncio.to_thread(merkle_root_of, payload, threads=self._threads)
-            receipt, merkle_root = await both(self._first("receipt", attempt), root)
+            receipt, merkle_root = await both(self._first("receipt", attempt, hedged=False), root)
             require_own(receipt.header, len(payload), merkle_root)
             return receipt
 
@@ -231,15 +241,8 @@ class Client:
             if node is not None:
                 return await self._patient.columns(node, header, indices)
             reader = self._reader(header, custody, None)
-            columns = await reader.exactly(indices)
-            if len(columns) < len(indices):
-                raise NotEnoughReached(
-                    unit="columns",
-                    held=len(columns),
-                    needed=len(indices),
-                    failures=reader.failures,
-                )
-            return columns
+            await reader.exactly(indices)
+            return _all_of("columns", indices, reader.columns, reader)
 
     async def points(
         self,
@@ -254,30 +257,9 @@ class Client:
             header = await self._header_of(blob)
             if node is not None:
                 return await self._points_of(node, header, indices)
-            found: dict[int, VerifiedPoint] = {}
-            failures: dict[str, str] = {}
-            kept = custody or {}
-            rounds = [(url, kept[url]) for url in self.nodes if url in kept]
-            rounds += [(url, range(COLUMNS)) for url in self.nodes]
-            for url, columns in rounds:
-                lacking = [
-                    index
-                    for index in indices
-                    if index not in found and index // POINTS_PER_COLUMN in columns
-                ]
-                if not lacking:
-                    continue
-                try:
-                    points = await self._points_of(url, header, lacking)
-                except HoldfastError as error:
-                    failures[url] = str(error)
-                else:
-                    found |= {point.index: point for point in points}
-            if len(found) < len(indices):
-                raise NotEnoughReached(
-                    unit="points", held=len(found), needed=len(indices), failures=failures
-                )
-            return [found[index] for index in indices]
+            reader = self._reader(header, custody, None)
+            await reader.exactly_points(indices)
+            return _all_of("points", indices, reader.points, reader)
 
     # ------------------------------------------------------------ what nodes say
 
@@ -325,16 +307,30 @@ class Client:
 
     def _reader(self, header: Header, custody: Custody | None, progress: Progress | None) -> Reader:
         return Reader(
+            header,
             fetcher=self._single,
+            roll=self._roll(),
+            known=self._known,
             pace=self._pace,
-            survey=Survey(self.nodes, self._policy),
-            header=header,
+            hedge_s=self._hedge_s,
             custody=custody,
             progress=progress,
         )
 
-    async def _first(self, what: str, attempt: Callable[[str], Awaitable[T]]) -> T:
-        return await first_answer(what, self.nodes, attempt, policy=self._policy, pace=self._pace)
+    def _roll(self) -> Roll:
+        return Roll(self.nodes, self._policy)
+
+    async def _first(
+        self, what: str, attempt: Callable[[str], Awaitable[T]], *, hedged: bool = True
+    ) -> T:
+        """What the first node gives; a payload that is posted is not hedged: taking it is work."""
+        roll = self._roll()
+        order = self._known.by_trust(self._pace.clock()) if hedged else self.nodes
+        race = Race(roll, order, self._hedge_s if hedged else None)
+        answer = await first_answer(race, attempt, roll=roll, known=self._known, pace=self._pace)
+        if answer is None:
+            raise verdict_of(what, roll.errors)
+        return answer
 
     @asynccontextmanager
     async def _within(self, what: str) -> AsyncIterator[None]:
@@ -360,16 +356,17 @@ class Client:
     async def _read(self, reader: Reader, start: int, stop: int, certified: bool) -> bytearray:
         header = reader.header
         wanted = columns_of_range(header, start, stop)
-        columns = await reader.columns(wanted)
-        if is_enough({column.index for column in columns}, wanted):
+        await reader.enough(wanted, certified=certified)
+        if is_enough(reader.columns, wanted):
+            columns = list(reader.columns.values())
             return await asyncio.to_thread(
                 decode_range, header, columns, start, stop, self._kzg, threads=self._threads
             )
-        points = await reader.points(certified=certified)
-        if not enough_points((point.index for point in points), certified=certified):
+        points = list(reader.points.values())
+        if not enough_points(reader.points, certified=certified):
             raise NotEnoughReached(
                 unit="columns",
-                held=len(columns),
+                held=len(reader.columns),
                 needed=DATA_COLUMNS,
                 failures=reader.failures,
             )
@@ -378,3 +375,15 @@ class Client:
         )
         payload = await asyncio.to_thread(recovered.payload)
         return payload[start:stop]
+
+
+def _all_of(
+    unit: str, indices: Sequence[int], found: Mapping[int, Item], reader: Reader
+) -> list[Item]:
+    """The items in the order asked. Raises NotEnoughReached."""
+    held = [found[index] for index in indices if index in found]
+    if len(held) < len(indices):
+        raise NotEnoughReached(
+            unit=unit, held=len(held), needed=len(indices), failures=reader.failures
+        )
+    return held

@@ -31,6 +31,7 @@ class PostedDocument(_Document, frozen=True, kw_only=True):
 class StatusDocument(_Document, frozen=True, kw_only=True):
     """Answer to GET /v1/blobs/{id}/status."""
 
+    blob_id: str
     state: str
     expires_at: int
     columns: list[int]
@@ -156,9 +157,11 @@ def decode(url: str, what: str, body: bytes, kind: type[D]) -> D:
         raise FalseAnswer(url=url, what=what, reason=str(error)) from None
 
 
-def status_of(url: str, body: bytes) -> BlobStatus:
-    """From the body of a status. Raises FalseAnswer."""
+def status_of(url: str, blob_id: BlobId, body: bytes) -> BlobStatus:
+    """From the body of a blob's status. Raises FalseAnswer."""
     document = decode(url, "status", body, StatusDocument)
+    if document.blob_id.removeprefix("0x") != blob_id.hex():
+        raise FalseAnswer(url=url, what="status", reason=f"it is that of {document.blob_id[:80]}")
     return BlobStatus(
         node=url,
         state=document.state,

@@ -10,7 +10,7 @@ from random import SystemRandom
 from typing import Final
 
 from da_node.client.client import Client
-from da_node.client.survey import batches
+from da_node.client.wire import batches
 from da_node.coding import (
     COLUMNS,
     DATA_COLUMNS,

@@ -14,6 +14,7 @@ from da_node.client.transport import Failed
 from da_node.client.wire import (
     DOCUMENT_BYTES,
     Answer,
+    Progress,
     Request,
     columns_request,
     path_of,
@@ -59,7 +60,7 @@ class Fetcher:
     async def status(self, node: str, blob_id: BlobId) -> BlobStatus:
         """What the node says about a blob."""
         request = Request(path=path_of(blob_id, "status"), answer_bytes=DOCUMENT_BYTES)
-        return status_of(node, (await self.ask(node, request)).body)
+        return status_of(node, blob_id, (await self.ask(node, request)).body)
 
     async def header(self, node: str, blob_id: BlobId) -> Header:
         """The blob's header: it hashes to the id, and its commitment is a point of the group."""
@@ -80,7 +81,19 @@ class Fetcher:
         self, node: str, header: Header, indices: Sequence[int]
     ) -> list[VerifiedColumn]:
         """Those of the columns that the node holds, in the order asked."""
-        body = await self._items(node, columns_request(header, indices))
+        body = await self.column_bytes(node, header, indices, None)
+        return await self.verified_columns(node, header, indices, body)
+
+    async def column_bytes(
+        self, node: str, header: Header, indices: Sequence[int], progress: Progress | None
+    ) -> bytes:
+        """Those of the columns that the node holds, as they come; not verified."""
+        return await self._items(node, columns_request(header, indices, progress))
+
+    async def verified_columns(
+        self, node: str, header: Header, indices: Sequence[int], body: bytes
+    ) -> list[VerifiedColumn]:
+        """The columns of an answer."""
         try:
             columns = split_columns(header, indices, body)
             if not columns:

@@ -1,20 +1,25 @@
-"""Reading one blob from several nodes: fetch, verify, correct what is believed of each node, again.
+"""Reading one blob from several nodes at once.
 
-`Survey` decides whom to ask for what; this asks. What a node delivers counts only once it has been
-verified against the blob's header, which hashes to the id.
+`Gathering` decides whom to ask for which columns; this asks, verifies what comes in threads while
+more is on its way, and looks for points where the columns are too few. What a node delivers counts
+only once it has been verified against the blob's header, which hashes to the id.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final
 
+from da_node.client.acquaintance import Acquaintances
+from da_node.client.choosing import Race, first_answer
+from da_node.client.enough import enough_points
 from da_node.client.fetching import Fetcher
-from da_node.client.survey import Survey, batches, enough_points, is_enough, next_columns
-from da_node.client.together import together
+from da_node.client.gathering import BATCH_BYTES, Custody, Gathering, Question, What
+from da_node.client.roll import Roll
+from da_node.client.together import ended, some_ended
 from da_node.client.transport import Failed, Pace
-from da_node.client.wire import MAX_POINTS, Progress
+from da_node.client.wire import MAX_POINTS, Progress, batches
 from da_node.coding import (
     COLUMNS,
     POINTS_PER_COLUMN,
@@ -22,194 +27,238 @@ from da_node.coding import (
     VerifiedColumn,
     VerifiedPoint,
     column_bytes,
+    point_bytes,
 )
 from da_node.errors import FalseAnswer
 from da_node.service import logger
 
-BATCH_BYTES: Final = 4 << 20
-"""Most bytes of columns in one request."""
-REQUESTS: Final = 8
-"""Requests under way at once, so at most 8 · 4 MiB of columns wait to be verified."""
+POINT_REQUESTS: Final = 4
+"""Requests for points at once, hedges not counted: at most 4 · 4 MiB wait to be verified."""
 
 _log = logger(__name__)
 
-T = TypeVar("T")
-
-Custody = Mapping[str, Collection[int]]
-"""Columns that each node keeps of one blob, by its URL."""
-
 
 class Reader:
-    """One read of one blob: `exactly`, or `columns` and then, where these are too few, `points`."""
+    """One read of one blob."""
 
     def __init__(
         self,
+        header: Header,
         *,
         fetcher: Fetcher,
+        roll: Roll,
+        known: Acquaintances,
         pace: Pace,
-        survey: Survey,
-        header: Header,
+        hedge_s: float | None,
         custody: Custody | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """`fetcher` makes single attempts: when to try again is the survey's to say. `custody` is
-        believed instead of what nodes say they keep.
-        """
-        self._fetcher = fetcher
-        self._pace = pace
-        self._survey = survey
+        """`fetcher` makes single attempts: when to try again is decided here."""
         self.header: Final = header
+        self.columns: Final[dict[int, VerifiedColumn]] = {}
+        """Columns that are here, by index."""
+        self.points: Final[dict[int, VerifiedPoint]] = {}
+        """Points by index, those of the columns included, if any were asked for."""
+        self._fetcher = fetcher
+        self._roll = roll
+        self._known = known
+        self._pace = pace
+        self._hedge_s = hedge_s
         self._custody = custody
         self._progress = progress
-        self._columns: dict[int, VerifiedColumn] = {}
-        self._knows_statuses = False
-        self._gate = asyncio.Semaphore(REQUESTS)
 
     @property
     def failures(self) -> dict[str, str]:
         """What last went wrong, by node."""
-        return self._survey.failures
+        return self._roll.failures
 
-    async def columns(self, wanted: Sequence[int]) -> list[VerifiedColumn]:
-        """The wanted data columns, or any 64, or as many as can be had: the caller looks."""
-        await self._learn_arcs()
-        while not is_enough(self._columns, wanted):
-            now = self._pace.clock()
-            askable = self._survey.askable(now)
-            columns = next_columns(self._columns, askable, wanted)
-            if not columns and await self._learn_more(now):
-                continue
-            # Too few to do by themselves still count, beside points.
-            columns = columns or sorted(askable.difference(self._columns))
-            if not columns:
-                break
-            await self._round(columns, needed=len(wanted))
-        return list(self._columns.values())
+    async def exactly(self, wanted: Sequence[int]) -> None:
+        """Those of the wanted columns that can be had."""
+        await self._gather(self._gathering(wanted, any_64=False), certified=None)
 
-    async def exactly(self, wanted: Sequence[int]) -> list[VerifiedColumn]:
-        """Those of the wanted columns that can be had, in their order."""
-        await self._learn_arcs()
-        while lacking := [index for index in wanted if index not in self._columns]:
-            now = self._pace.clock()
-            columns = sorted(self._survey.askable(now).intersection(lacking))
-            if columns:
-                await self._round(columns, needed=len(wanted))
-            elif not await self._learn_more(now):
-                break
-        return [self._columns[index] for index in wanted if index in self._columns]
-
-    async def points(self, *, certified: bool) -> list[VerifiedPoint]:
-        """Those of the columns at hand and of the others as many as recovery takes, or as there
-        are.
+    async def enough(self, wanted: Sequence[int], *, certified: bool) -> None:
+        """The wanted data columns, or any 64, or points enough, or as much as can be had: the
+        caller looks.
         """
-        held = await asyncio.to_thread(_points_of, list(self._columns.values()))
-        lacking = [index for index in range(COLUMNS) if index not in self._columns]
-        for columns in batches(lacking, each=POINTS_PER_COLUMN, most=MAX_POINTS):
-            for node in self._survey.nodes:
-                if enough_points(held, certified=certified):
-                    return list(held.values())
-                asked = [
-                    point
-                    for column in columns
-                    for point in range(column * POINTS_PER_COLUMN, (column + 1) * POINTS_PER_COLUMN)
-                    if point not in held
-                ]
-                found = await self._fetch_points(node, asked) if asked else []
-                held |= {point.index: point for point in found}
-        return list(held.values())
+        await self._gather(self._gathering(wanted, any_64=True), certified=certified)
 
-    async def _learn_arcs(self) -> None:
-        """Ask every node what it keeps of every blob, where that is not known of this one."""
-        if self._custody is not None:
-            for node in self._survey.nodes:
-                self._survey.learn(node, self._custody.get(node, ()))
-            return
-        await together(self._learn_arc(node) for node in self._survey.nodes)
+    async def exactly_points(self, wanted: Sequence[int]) -> None:
+        """Those of the wanted points that can be had, asked for first of those who keep them."""
+        order = self._known.by_trust(self._pace.clock())
+        kept = {node: self._kept(node) for node in order}
+        by_first: dict[str, list[int]] = {}
+        for index in wanted:
+            column = index // POINTS_PER_COLUMN
+            first = next((node for node in order if column in kept[node]), order[0])
+            by_first.setdefault(first, []).append(index)
+        parts = []
+        for indices in by_first.values():
+            for part in batches(indices, each=1, most=self._points_at_once):
+                columns = {index // POINTS_PER_COLUMN for index in part}
+                most_first = sorted(order, key=lambda node: -len(columns.intersection(kept[node])))
+                parts.append((part, most_first))
+        await self._fetch_points(parts, lambda: self.points.keys() >= set(wanted))
 
-    async def _learn_more(self, now: float) -> bool:
-        """Wait for a node that rests, or else ask once what nodes hold beyond their arcs. False
-        if neither is left to do.
-        """
-        wakes_at = self._survey.wakes_at(now)
-        if wakes_at is not None:
-            await self._pace.sleep(wakes_at - now)
-        elif not self._knows_statuses:
-            self._knows_statuses = True
-            await together(self._learn_status(node) for node in self._survey.nodes)
-        else:
-            return False
-        return True
+    # ------------------------------------------------------------ columns
 
-    async def _learn_arc(self, node: str) -> None:
-        # One that does not say what it keeps may keep everything: asking will tell.
-        self._survey.learn(node, range(COLUMNS))
-        info = await self._hear(node, self._fetcher.info(node))
-        if info is not None:
-            self._survey.learn(node, info.columns)
-
-    async def _learn_status(self, node: str) -> None:
-        status = await self._hear(node, self._fetcher.status(node, self.header.blob_id))
-        if status is not None:
-            self._survey.learn(node, status.columns)
-
-    async def _round(self, columns: Sequence[int], *, needed: int) -> None:
-        """Ask the nodes that hold them for these columns, each of one node."""
-        assigned = self._survey.assign(columns, self._pace.clock())
-        size = column_bytes(self.header.row_count)
-        await together(
-            self._fetch(node, batch, needed)
-            for node, indices in assigned.items()
-            for batch in batches(indices, each=size, most=BATCH_BYTES)
+    def _gathering(self, wanted: Sequence[int], *, any_64: bool) -> Gathering:
+        return Gathering(
+            roll=self._roll,
+            known=self._known,
+            wanted=wanted,
+            any_64=any_64,
+            column_bytes=column_bytes(self.header.row_count),
+            hedge_s=self._hedge_s,
+            custody=self._custody,
         )
 
-    async def _fetch(self, node: str, indices: Sequence[int], needed: int) -> None:
-        async with self._gate:
-            if node not in self._survey.nodes:
-                return  # given up while this waited
-            found = await self._try(node, self._fetcher.columns(node, self.header, indices))
-        if found is None:
-            return
-        self._columns |= {column.index: column for column in found}
-        self._survey.delivered(node, missing=set(indices).difference(self._columns))
-        if self._progress is not None:
-            size, count = column_bytes(self.header.row_count), len(self._columns)
-            self._progress(count * size, max(count, needed) * size)
-
-    async def _fetch_points(self, node: str, indices: Sequence[int]) -> list[VerifiedPoint]:
-        """Those of the points that the node holds; asked again until it answers or is given up."""
-        while node in self._survey.nodes:
-            now = self._pace.clock()
-            rest_s = self._survey.rests_until(node) - now
-            if rest_s > 0:
-                await self._pace.sleep(rest_s)
-            found = await self._try(node, self._fetcher.points(node, self.header, indices))
-            if found is not None:
-                self._survey.delivered(node, missing=())
-                return found
-        return []
-
-    async def _hear(self, node: str, word: Awaitable[T]) -> T | None:
-        """What the node says. One that refuses to say may deliver all the same."""
-        return await self._try(node, word, refusal_ends=False)
-
-    async def _try(
-        self, node: str, attempt: Awaitable[T], *, refusal_ends: bool = True
-    ) -> T | None:
-        """What the attempt gives; None where the node failed, which the survey is told."""
-        began = self._pace.clock()
+    async def _gather(self, gathering: Gathering, *, certified: bool | None) -> None:
+        """Until the gathering is complete, or points are enough, or nothing more is to be had.
+        Without `certified` no points are asked for.
+        """
+        tasks: dict[asyncio.Task[frozenset[int]], Question] = {}
+        points: asyncio.Task[bool] | None = None
         try:
-            return await attempt
+            while not gathering.is_complete:
+                now = self._pace.clock()
+                for question in gathering.due(now):
+                    tasks[asyncio.ensure_future(self._put(gathering, question))] = question
+                if points is None and certified is not None and gathering.is_stuck(now):
+                    points = asyncio.ensure_future(self._enough_points(certified))
+                under_way = [*tasks] if points is None or points.done() else [*tasks, points]
+                wakes_at = gathering.wakes_at(now)
+                if not under_way and wakes_at is None:
+                    return
+                await some_ended(under_way, wakes_at, self._pace)
+                for task in [task for task in tasks if task.done()]:
+                    self._take_in(gathering, tasks.pop(task), task)
+                if points is not None and points.done() and points.result():
+                    return
+                self._drop_pointless(gathering, tasks)
+        finally:
+            gathering.close(self._pace.clock())
+            await ended([*tasks] if points is None else [*tasks, points])
+
+    async def _put(self, gathering: Gathering, question: Question) -> frozenset[int]:
+        """Columns that the node says it keeps or holds, or those that it delivered."""
+        node, began = question.node, self._pace.clock()
+        if question.what is What.ARC:
+            info = await self._fetcher.info(node)
+            now = self._pace.clock()
+            self._known.heard(info, now)
+            self._known.measured(node, 0, now - began)
+            return info.columns
+        if question.what is What.STATUS:
+            return (await self._fetcher.status(node, self.header.blob_id)).columns
+
+        def progress(done: int, total: int) -> None:
+            gathering.progressed(question, self._pace.clock())
+
+        indices = question.columns
+        body = await self._fetcher.column_bytes(node, self.header, indices, progress)
+        gathering.arrived(question)
+        self._known.measured(node, len(body), self._pace.clock() - began)
+        columns = await self._fetcher.verified_columns(node, self.header, indices, body)
+        self.columns.update((column.index, column) for column in columns)
+        return frozenset(column.index for column in columns)
+
+    def _take_in(
+        self, gathering: Gathering, question: Question, task: asyncio.Task[frozenset[int]]
+    ) -> None:
+        """Tell what became of a question."""
+        try:
+            columns = task.result()
         except Failed as failed:
-            failure = failed.failure
-            _log.info("node failed", node=node, reason=str(failure.error))
-            if failure.may_retry or refusal_ends:
-                self._survey.failed(
-                    node, failure, began=began, now=self._pace.clock(), draw=self._pace.draw()
-                )
+            _log.info("node failed", node=question.node, reason=str(failed.failure.error))
+            gathering.failed(
+                question, failed.failure, now=self._pace.clock(), draw=self._pace.draw()
+            )
         except FalseAnswer as error:
-            _log.warning("node served something false", node=node, reason=str(error))
-            self._survey.give_up(node, str(error))
-        return None
+            _log.warning("node served something false", node=question.node, reason=str(error))
+            gathering.lied(question, error, self._pace.clock())
+        else:
+            if question.what is not What.COLUMNS:
+                gathering.learned(question, columns)
+                return
+            gathering.delivered(question, columns)
+            if self._progress is not None:
+                size, count = column_bytes(self.header.row_count), len(self.columns)
+                self._progress(count * size, max(count, gathering.needed) * size)
+
+    def _drop_pointless(
+        self, gathering: Gathering, tasks: dict[asyncio.Task[frozenset[int]], Question]
+    ) -> None:
+        dropped = gathering.drop_pointless(self._pace.clock())
+        for task in [task for task, question in tasks.items() if question in dropped]:
+            del tasks[task]
+            task.cancel()
+
+    # ------------------------------------------------------------ points
+
+    async def _enough_points(self, certified: bool) -> bool:
+        """Points of the columns at hand and of the others, as many as recovery takes; whether
+        they are enough.
+        """
+        held = list(self.columns.values())
+        self.points.update(await asyncio.to_thread(_points_of, held))
+        lacking = [index for index in range(COLUMNS) if index not in self.columns]
+        order = self._known.by_trust(self._pace.clock())
+        columns_at_once = max(1, self._points_at_once // POINTS_PER_COLUMN)
+        parts = [
+            (
+                [index for column in part for index in _indices_of(column)],
+                order[place % len(order) :] + order[: place % len(order)],
+            )
+            for place, part in enumerate(batches(lacking, each=1, most=columns_at_once))
+        ]
+
+        def is_enough() -> bool:
+            return enough_points(self.points, certified=certified)
+
+        await self._fetch_points(parts, is_enough)
+        return is_enough()
+
+    async def _fetch_points(
+        self, parts: Sequence[tuple[Sequence[int], Sequence[str]]], is_enough: Callable[[], bool]
+    ) -> None:
+        """The parts, each from the nodes beside it in their order, until there are enough."""
+        waiting = list(reversed(parts))
+        tasks: set[asyncio.Task[None]] = set()
+        try:
+            while not is_enough() and (waiting or tasks):
+                while waiting and len(tasks) < POINT_REQUESTS:
+                    tasks.add(asyncio.ensure_future(self._race(*waiting.pop())))
+                done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            await ended(tasks)
+
+    async def _race(self, indices: Sequence[int], order: Sequence[str]) -> None:
+        """Those of the points that the nodes have, asked one after the other for what lacks."""
+
+        async def attempt(node: str) -> bool | None:
+            lacking = [index for index in indices if index not in self.points]
+            if lacking:
+                found = await self._fetcher.points(node, self.header, lacking)
+                self.points.update((point.index, point) for point in found)
+            return True if all(index in self.points for index in indices) else None
+
+        race = Race(self._roll, order, self._hedge_s)
+        await first_answer(race, attempt, roll=self._roll, known=self._known, pace=self._pace)
+
+    @property
+    def _points_at_once(self) -> int:
+        return max(1, min(MAX_POINTS, BATCH_BYTES // point_bytes(self.header.row_count)))
+
+    def _kept(self, node: str) -> Collection[int]:
+        if self._custody is not None:
+            return self._custody.get(node, ())
+        return self._known.columns(node) or ()
+
+
+def _indices_of(column: int) -> range:
+    return range(column * POINTS_PER_COLUMN, (column + 1) * POINTS_PER_COLUMN)
 
 
 def _points_of(columns: Iterable[VerifiedColumn]) -> dict[int, VerifiedPoint]:

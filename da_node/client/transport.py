@@ -173,7 +173,8 @@ class Transport:
     async def _read(self, node: str, request: Request, response: aiohttp.ClientResponse) -> Answer:
         if not _is_success(response) and response.status not in request.answers:
             raise await self._refused(node, response)
-        body = await _bounded(response, request.answer_bytes)
+        progress = request.progress if request.body is None else None
+        body = await _bounded(response, request.answer_bytes, progress)
         if body is None:
             reason = f"longer than the {request.answer_bytes} bytes it can have"
             raise FalseAnswer(url=node, what="answer", reason=reason)
@@ -213,7 +214,9 @@ def _is_success(response: aiohttp.ClientResponse) -> bool:
     return 200 <= response.status < 300
 
 
-async def _bounded(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes | None:
+async def _bounded(
+    response: aiohttp.ClientResponse, limit_bytes: int, progress: Progress | None = None
+) -> bytes | None:
     """The body, or None once it is longer than the limit; never holds more than a chunk beyond."""
     if (response.content_length or 0) > limit_bytes:
         response.close()
@@ -226,6 +229,8 @@ async def _bounded(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes 
             response.close()
             return None
         chunks.append(chunk)
+        if progress is not None:
+            progress(length, limit_bytes)
     return b"".join(chunks)
 
 

@@ -59,7 +59,7 @@ class Request:
     body: Body | None = None
     """What to send."""
     progress: Progress | None = None
-    """Told how much of the body has been sent."""
+    """Told how much of the body has been sent or, where there is none, of the answer has come."""
     answers: frozenset[int] = frozenset()
     """Statuses that are answers too, beside 200 to 299."""
 
@@ -89,12 +89,15 @@ def path_of(blob_id: BlobId, what: str) -> str:
     return f"/v1/blobs/{blob_id.hex0x}/{what}"
 
 
-def columns_request(header: Header, indices: Sequence[int]) -> Request:
+def columns_request(
+    header: Header, indices: Sequence[int], progress: Progress | None = None
+) -> Request:
     """For these columns, at most 128."""
     return Request(
         path=path_of(header.blob_id, "columns"),
         params={"index": ",".join(map(str, indices))},
         answer_bytes=len(indices) * column_bytes(header.row_count),
+        progress=progress,
     )
 
 
@@ -117,6 +120,21 @@ def split_points(header: Header, indices: Sequence[int], body: bytes) -> list[Po
     """The points in an answer; nothing about them is known yet. Raises Rejected."""
     size = point_bytes(header.row_count)
     return _split(indices, body, size, "points", lambda part: Point.parse(part, header))
+
+
+def batches(items: Sequence[int], *, each: int, most: int) -> list[list[int]]:
+    """Items cut into requests: `each` is what one item counts, `most` what a request may."""
+    size = max(1, most // each)
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]
+
+
+def even_batches(items: Sequence[int], *, each: int, most: int) -> list[list[int]]:
+    """As `batches`, and no more of them, but none much longer than another."""
+    count = -(-len(items) // max(1, most // each))
+    return [
+        list(items[part * len(items) // count : (part + 1) * len(items) // count])
+        for part in range(count)
+    ]
 
 
 def _split(

@@ -74,7 +74,12 @@ async def connect(stack: AsyncExitStack, time: FakePace) -> Connect:
 
     async def connect(*nodes: FakeNode | str, **options: Any) -> Client:
         urls = [node if isinstance(node, str) else node.url for node in nodes]
-        settings = {"pace": time.pace, "threads": 1, "limits": Limits(idle_s=5.0)} | options
+        settings = {
+            "pace": time.pace,
+            "threads": 1,
+            "limits": Limits(idle_s=5.0),
+            "hedge_s": None,
+        } | options
         return await stack.enter_async_context(Client(urls, **settings))
 
     return connect

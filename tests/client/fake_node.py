@@ -99,6 +99,7 @@ class FakeNode:
             return web.Response(body=b"certificate")
         if last == "status":
             return document(
+                blob_id=blob.blob_id.hex0x,
                 state="available",
                 expires_at=self.expires_at,
                 columns=sorted(self.columns),

@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from da_node.client.addresses import node_urls
-from da_node.client.choosing import verdict_of
+from da_node.client.choosing import Race, verdict_of
+from da_node.client.enough import enough_points, is_enough
 from da_node.client.retry import Failure, RetryPolicy, parse_retry_after
-from da_node.client.survey import Survey, batches, enough_points, is_enough, next_columns
-from da_node.client.together import both, together
-from da_node.client.wire import split_columns, split_points
+from da_node.client.roll import Roll
+from da_node.client.together import both
+from da_node.client.wire import batches, even_batches, split_columns, split_points
 from da_node.coding import POINTS_PER_COLUMN
 from da_node.errors import (
     BadConfiguration,
@@ -106,116 +107,104 @@ def test_retry_after_is_a_number_of_seconds_or_nothing(text, seconds):
     assert parse_retry_after(text) == seconds
 
 
-# ---------------------------------------------------------------- survey
+# ---------------------------------------------------------------- roll
 
 
-def survey(**held):
-    found = Survey(list(held), POLICY)
-    for node, columns in held.items():
-        found.learn(node, columns)
-    return found
-
-
-def test_every_askable_column_is_asked_once_of_one_who_holds_it():
-    found = survey(a=range(0, 10), b=range(5, 15), c=[])
-    asked = found.assign(list(range(20)), now=0)
-    assert sorted(column for columns in asked.values() for column in columns) == list(range(15))
-    assert set(asked["a"]) <= set(range(10))
-    assert "c" not in asked
-
-
-def test_columns_with_one_holder_leave_the_others_to_the_other():
-    found = survey(a=range(10), b=range(5))
-    assert found.assign(list(range(10)), now=0) == {"a": [5, 6, 7, 8, 9], "b": [0, 1, 2, 3, 4]}
-
-
-@given(
-    st.lists(st.sets(st.integers(0, 127)), min_size=1, max_size=6),
-    st.sets(st.integers(0, 127)),
-)
-def test_an_assignment_covers_what_is_held_and_nothing_else(held, wanted):
-    found = survey(**{f"n{place}": columns for place, columns in enumerate(held)})
-    asked = found.assign(sorted(wanted), now=0)
-    everything = [column for columns in asked.values() for column in columns]
-    assert sorted(everything) == sorted(wanted & found.askable(now=0))
-    assert all(set(columns) <= held[int(node[1:])] for node, columns in asked.items())
-
-
-def test_what_a_node_failed_to_deliver_is_not_believed_again():
-    found = survey(a=[1, 2, 3])
-    found.delivered("a", missing=[2])
-    assert found.askable(now=0) == {1, 3}
-    found.learn("a", [1, 2, 3, 4])
-    assert found.askable(now=0) == {1, 3, 4}
+def lose(roll, node, *, now, began=None, retry_after_s=None):
+    failure = Failure(error=LOST, retry_after_s=retry_after_s)
+    roll.failed(node, failure, began=now if began is None else began, now=now, draw=0)
 
 
 def test_a_node_that_failed_rests_and_comes_back():
-    found = survey(a=[1], b=[1, 2])
-    found.failed("a", Failure(error=LOST, retry_after_s=5), began=0, now=1, draw=0)
-    assert found.askable(now=1) == {1, 2}
-    assert found.assign([1], now=1) == {"b": [1]}
-    assert found.wakes_at(now=1) == 1 + 5 + 0.5 == found.rests_until("a")
-    assert found.next_node(now=1) == "b"
-    assert found.next_node(now=7) == "a"
-    assert found.wakes_at(now=7) is None
-    assert found.failures == {"a": "a: lost"}
+    roll = Roll(["a", "b"], POLICY)
+    lose(roll, "a", began=0, now=1, retry_after_s=5)
+    assert roll.may_ask(now=1) == ["b"]
+    assert roll.wakes_at(now=1) == 1 + 5 + 0.5
+    assert roll.wakes_at(now=1, nodes=["b"]) is None
+    assert roll.may_ask(now=7) == ["a", "b"]
+    assert roll.wakes_at(now=7) is None
+    assert roll.failures == {"a": "a: lost"}
 
 
-def test_failures_in_a_row_end_a_node_and_a_delivery_between_them_does_not():
-    found = survey(a=[1])
+def test_failures_in_a_row_end_a_node_and_an_answer_between_them_does_not():
+    roll = Roll(["a"], POLICY)
     for now in range(3):
-        found.failed("a", Failure(error=LOST), began=now, now=now, draw=0)
-    found.delivered("a", missing=[])
+        lose(roll, "a", now=now)
+    roll.answered("a")
     for now in range(3, 6):
-        found.failed("a", Failure(error=LOST), began=now, now=now, draw=0)
-    assert found.nodes == ["a"]
-    found.failed("a", Failure(error=LOST), began=6, now=6, draw=0)
-    assert found.nodes == []
-    assert found.askable(now=100) == set()
-    assert found.next_node(now=100) is None
-    assert found.wakes_at(now=0) is None
+        lose(roll, "a", now=now)
+    assert roll.nodes == ["a"]
+    lose(roll, "a", now=6)
+    assert roll.nodes == []
+    assert roll.may_ask(now=100) == []
+    assert roll.wakes_at(now=0) is None
+
+
+def test_requests_lost_together_are_one_failure():
+    roll = Roll(["a"], POLICY)
+    for _ in range(POLICY.attempts):
+        lose(roll, "a", began=0, now=1)
+    assert roll.nodes == ["a"]
+    for now in (2, 3, 4):
+        lose(roll, "a", now=now)
+    assert roll.nodes == []
 
 
 def test_a_refusal_and_a_lie_end_a_node_at_once():
-    found = survey(a=[1], b=[1])
-    found.failed("a", Failure(error=UnknownBlob(blob_id="x")), began=0, now=0, draw=0)
-    found.give_up("b", "it lied")
-    assert found.nodes == []
-    assert found.failures["b"] == "it lied"
+    roll = Roll(["a", "b"], POLICY)
+    refusal = Failure(error=UnknownBlob(blob_id="x"))
+    roll.failed("a", refusal, began=0, now=0, draw=0)
+    roll.give_up("b", FalseAnswer(url="b", what="column", reason="it lied"))
+    assert roll.nodes == []
+    assert "it lied" in roll.failures["b"]
 
 
-# ---------------------------------------------------------------- which columns
+# ---------------------------------------------------------------- race
 
 
-ALL = set(range(128))
+def race(*nodes, hedge_s=None):
+    roll = Roll(nodes, POLICY)
+    return roll, Race(roll, nodes, hedge_s)
 
 
-def test_just_the_wanted_columns_where_all_can_be_had():
-    assert next_columns(set(), ALL, [3, 4]) == [3, 4]
-    assert next_columns({3}, ALL, [3, 4]) == [4]
+def test_the_next_node_is_asked_as_soon_as_one_fails_and_not_before():
+    roll, found = race("a", "b")
+    assert found.begin_due(0) == "a"
+    assert found.begin_due(100) is None
+    assert found.wakes_at(100) is None
+    lose(roll, "a", began=found.failed("a"), now=100)
+    assert found.begin_due(100) == "b"
 
 
-def test_any_64_with_data_first_where_a_wanted_one_cannot():
-    assert next_columns(set(), ALL - {3}, range(64)) == [*range(3), *range(4, 65)]
-    assert next_columns(set(range(63)), ALL - {63}, range(64)) == [64]
-    assert next_columns({1}, ALL - {0}, [0]) == list(range(2, 65))
+def test_a_silent_node_is_joined_by_the_next_after_the_hedge_delay():
+    _, found = race("a", "b", "c", hedge_s=2)
+    assert found.begin_due(0) == "a"
+    assert (found.begin_due(1.9), found.wakes_at(1.9)) == (None, 2)
+    assert found.begin_due(2) == "b"
+    assert (found.begin_due(2), found.wakes_at(2)) == (None, 4)
+    assert found.silent(3) == ["a"]
+    assert found.begin_due(4) == "c"
+    assert (found.begin_due(9), found.wakes_at(9)) == (None, None)
 
 
-def test_none_where_what_is_askable_cannot_do():
-    assert next_columns(set(), set(range(1, 64)), [0]) == []
+def test_a_failed_node_is_asked_again_and_one_that_has_passed_is_not():
+    roll, found = race("a", "b")
+    found.begin_due(0)
+    lose(roll, "a", began=found.failed("a"), now=0)
+    assert found.begin_due(0) == "b"
+    found.passed("b")
+    assert (found.begin_due(0), found.wakes_at(0)) == (None, 0.5)
+    assert found.begin_due(0.5) == "a"
+    found.passed("a")
+    assert (found.begin_due(9), found.wakes_at(9)) == (None, None)
 
 
-@given(st.sets(st.integers(0, 127), max_size=63), st.sets(st.integers(0, 127)), st.integers(0, 63))
-def test_what_is_asked_for_is_enough_and_askable_and_new(held, askable, last):
-    wanted = range(last + 1)
-    columns = next_columns(held, askable, wanted)
-    assert set(columns) <= askable - held
-    reachable = held | askable
-    possible = reachable.issuperset(wanted) or len(reachable) >= 64
-    if columns:
-        assert is_enough(held | set(columns), wanted)
-    else:
-        assert is_enough(held, wanted) or not (possible and askable - held)
+# ---------------------------------------------------------------- enough
+
+
+@given(st.sets(st.integers(0, 127)), st.sets(st.integers(0, 63)))
+def test_columns_are_enough_if_they_hold_what_is_read_or_are_64(held, wanted):
+    assert is_enough(held, wanted) == (wanted <= held or len(held) >= 64)
 
 
 def test_enough_points_is_the_bound_itself():
@@ -230,6 +219,16 @@ def test_enough_points_is_the_bound_itself():
     assert not enough_points(halves, certified=False)
     assert enough_points(halves, certified=True)
     assert not enough_points(halves[:-1], certified=True)
+
+
+@given(st.integers(0, 40), st.integers(1, 12))
+def test_even_batches_are_as_few_and_differ_by_one_at_most(count, most):
+    items = list(range(count))
+    found = even_batches(items, each=1, most=most)
+    assert [item for batch in found for item in batch] == items
+    assert len(found) == len(batches(items, each=1, most=most))
+    sizes = {len(batch) for batch in found}
+    assert not sizes or max(sizes) <= min(min(sizes) + 1, most)
 
 
 def test_batches_are_full_and_hold_at_least_one():
@@ -337,9 +336,6 @@ async def _value(value):
 
 
 async def test_results_come_in_order_and_an_error_as_it_is():
-    assert await together(_value(value) for value in (1, 2)) == [1, 2]
     assert await both(_value(1), _value("x")) == (1, "x")
-    with pytest.raises(PeerUnreachable):
-        await together([_value(1), _value(LOST)])
     with pytest.raises(PeerUnreachable):
         await both(_value(LOST), _value(1))

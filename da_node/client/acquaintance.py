@@ -1,0 +1,130 @@
+"""What is known of nodes from one operation to the next. Pure.
+
+It saves asking: what a node keeps of every blob, how fast it answers, whether it failed lately. It
+decides nothing about what is true: whatever a node serves is verified all the same. There is one
+entry a node, so it does not grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from da_node.client.documents import NodeInfo
+
+BELIEVED_S: Final = 300.0
+"""What a node says it keeps is asked anew after so long; until it answers the old holds."""
+AVOIDED_S: Final = 10.0
+"""A node that failed or was silent is not asked for so long where others do."""
+LIAR_AVOIDED_S: Final = 600.0
+"""The same for one that served something false."""
+SMALL_BYTES: Final = 64 << 10
+"""Answers up to this size tell how soon a node answers, longer ones how fast it sends."""
+WEIGHT: Final = 0.3
+"""Of the newest measurement in an estimate."""
+
+NEVER: Final = float("-inf")
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Known:
+    """One node."""
+
+    columns: frozenset[int] | None = None
+    """What it said it keeps."""
+    keyset_hash: str | None = None
+    """Committee it said it belongs to."""
+    believed_until: float = NEVER
+    """When it is to be asked again."""
+    avoided_until: float = NEVER
+    """Until when others are asked first."""
+    latency_s: float | None = None
+    """Time that a small answer takes."""
+    byte_s: float | None = None
+    """Time that a byte of a long answer takes."""
+
+
+class Acquaintances:
+    """The nodes of one client."""
+
+    def __init__(self, nodes: Sequence[str]) -> None:
+        self._nodes: Final = {node: _Known() for node in nodes}
+
+    def columns(self, node: str) -> frozenset[int] | None:
+        """What the node is believed to keep of every blob; None if it has not said."""
+        return self._nodes[node].columns
+
+    def is_current(self, node: str, now: float) -> bool:
+        """Whether the node need not be asked what it keeps."""
+        return now < self._nodes[node].believed_until
+
+    def is_avoided(self, node: str, now: float) -> bool:
+        """Whether others are to be asked first."""
+        return now < self._nodes[node].avoided_until
+
+    def by_trust(self, now: float) -> list[str]:
+        """All nodes as they were given, those to be avoided last."""
+        return sorted(self._nodes, key=lambda node: self.is_avoided(node, now))
+
+    def expected_s(self, node: str, byte_count: int) -> float:
+        """Time that an answer of so many bytes is expected to take. A node that is not known yet
+        is taken to be as good as the best.
+        """
+        known = self._nodes[node]
+        latency_s, byte_s = known.latency_s, known.byte_s
+        if latency_s is None:
+            latency_s = _least((other.latency_s for other in self._nodes.values()), 0.0)
+        if byte_s is None:
+            byte_s = self.best_byte_s or 1e-9
+        return latency_s + byte_count * byte_s
+
+    @property
+    def best_byte_s(self) -> float | None:
+        """Seconds a byte at the fastest node; None if none has been measured."""
+        return _least((known.byte_s for known in self._nodes.values()), None)
+
+    # ------------------------------------------------------------ what happened
+
+    def heard(self, info: NodeInfo, now: float) -> None:
+        """A node said what it keeps. If its committee changed, so may what the others keep."""
+        known = self._nodes[info.node]
+        if known.columns is not None and known.keyset_hash != info.keyset_hash:
+            for other in self._nodes.values():
+                other.believed_until = NEVER
+        known.columns, known.keyset_hash = info.columns, info.keyset_hash
+        known.believed_until = now + BELIEVED_S
+
+    def doubt(self, node: str) -> None:
+        """The node did not hold what it said it keeps."""
+        self._nodes[node].believed_until = NEVER
+
+    def measured(self, node: str, byte_count: int, seconds: float) -> None:
+        """An answer of so many bytes took so long."""
+        known = self._nodes[node]
+        if byte_count <= SMALL_BYTES:
+            known.latency_s = _weighed(known.latency_s, seconds)
+        else:
+            known.byte_s = _weighed(known.byte_s, seconds / byte_count)
+
+    def failed(self, node: str, now: float) -> None:
+        """The node could not be reached, or kept us waiting."""
+        self._avoid(node, now + AVOIDED_S)
+
+    def lied(self, node: str, now: float) -> None:
+        """The node served something false."""
+        self._avoid(node, now + LIAR_AVOIDED_S)
+
+    def _avoid(self, node: str, until: float) -> None:
+        known = self._nodes[node]
+        known.avoided_until = max(known.avoided_until, until)
+
+
+def _weighed(estimate: float | None, measured: float) -> float:
+    return measured if estimate is None else estimate + WEIGHT * (measured - estimate)
+
+
+def _least(estimates: Iterable[float | None], otherwise: T) -> float | T:
+    return min((one for one in estimates if one is not None), default=otherwise)
