@@ -15,6 +15,9 @@ DOORS = ("da_node.coding", "da_node.client", "da_node.service")
 """What the later packages may use of `da_node`."""
 COMPOSING = {"committee.member": ("da_node.api", "da_node.node", "da_node.store")}
 """Who may use more: a member is a node with a key, and composes the node's own application."""
+TEST_KIT = "committee.devnet"
+"""Local committees and their faults: no service imports it, so that none can be told to fail."""
+USING_THE_TEST_KIT = ("committee.cli.fault_proxy", "committee.cli.demo", "benchmarks")
 ONE_DOOR = {
     "ckzg": "da_node.coding.kzg",
     "rocksdict": "da_node.store.database",
@@ -53,6 +56,9 @@ PURE = {"da_node.retention"} | {
         "standing.standing",
         "disperser.spreading",
         "disperser.tenants",
+        "devnet.faults",
+        "devnet.pieces",
+        "devnet.spoiling",
     )
 }
 PURE |= {
@@ -125,6 +131,13 @@ def test_later_packages_use_only_the_doors() -> None:
             for imported in imports_of(path):
                 is_door = any(is_within(imported, door) for door in (*DOORS, *more))
                 assert is_door or not is_within(imported, "da_node"), f"{name} imports {imported}"
+
+
+def test_the_test_kit_is_no_part_of_what_it_tests() -> None:
+    for name, path in MODULES.items():
+        if not any(is_within(name, kit) for kit in (TEST_KIT, *USING_THE_TEST_KIT)):
+            for imported in imports_of(path):
+                assert not is_within(imported, TEST_KIT), f"{name} imports {imported}"
 
 
 @pytest.mark.parametrize("floor", ALLOWED_BELOW)

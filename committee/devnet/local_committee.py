@@ -7,8 +7,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
+from committee.devnet.fault_control import FaultControl
+from committee.devnet.faults import Fault
 from committee.devnet.founding import Founding, found
-from committee.devnet.parts import DISPERSER, More, committee_parts, member_name
+from committee.devnet.parts import DISPERSER, FAULT_PROXY, More, committee_parts, member_name
 from committee.devnet.shape import Shape
 from committee.documents import Committee
 from da_node.service.network import Network, Ports, Process, SettingValue
@@ -31,13 +33,19 @@ class LocalCommittee:
     @classmethod
     @contextmanager
     def made(
-        cls, directory: Path, shape: Shape | None = None, more: More | None = None
+        cls,
+        directory: Path,
+        shape: Shape | None = None,
+        more: More | None = None,
+        *,
+        fault_proxy: bool = False,
     ) -> Iterator[Self]:
         """One that is not started yet: keys and keyset made or found in `directory`, ports bound.
         All its processes are gone afterwards; the directory stays.
 
         `more` are further settings by the part's name: "disperser", "member-2", or "member" for
-        every member. Raises OtherShape, NetworkInUse, PortTaken, and what making a keyset raises.
+        every member. With `fault_proxy` every member stands behind a front.
+        Raises OtherShape, NetworkInUse, PortTaken, and what making a keyset raises.
         """
         shape = shape or Shape()
         directory.mkdir(parents=True, exist_ok=True)
@@ -46,16 +54,21 @@ class LocalCommittee:
             names = [member_name(index) for index in range(shape.members)]
             urls = [f"http://127.0.0.1:{ports.of(name)}" for name in names]
             founding = found(directory, shape, urls)
-            parts = committee_parts(directory, founding, ports, more or {})
+            parts = committee_parts(directory, founding, ports, more or {}, fault_proxy=fault_proxy)
             yield cls(stack.enter_context(Network(directory, parts)), founding)
 
     @classmethod
     @contextmanager
     def running(
-        cls, directory: Path, shape: Shape | None = None, more: More | None = None
+        cls,
+        directory: Path,
+        shape: Shape | None = None,
+        more: More | None = None,
+        *,
+        fault_proxy: bool = False,
     ) -> Iterator[Self]:
         """One that is ready. Raises as `made` does, PartEnded, PartNotReady."""
-        with cls.made(directory, shape, more) as committee:
+        with cls.made(directory, shape, more, fault_proxy=fault_proxy) as committee:
             committee.network.start()
             yield committee
 
@@ -89,7 +102,7 @@ class LocalCommittee:
         return [self.member(index) for index in range(self.committee.keyset.size)]
 
     def url(self, index: int) -> str:
-        """Where a member is reached, as the keyset says."""
+        """Where a member is reached, as the keyset says: behind a fault proxy, its front."""
         return self.committee.members[index].url
 
     def directory(self, index: int) -> Path:
@@ -119,3 +132,15 @@ class LocalCommittee:
     def cont(self, index: int) -> None:
         """SIGCONT a member."""
         self.member(index).cont()
+
+    def set_faults(self, index: int, *faults: Fault) -> None:
+        """What is wrong with a member from now on; nothing, where no fault is named.
+
+        Only with a fault proxy.
+        """
+        self.faults.set(member_name(index), *faults)
+
+    @property
+    def faults(self) -> FaultControl:
+        """The fault proxy's control."""
+        return FaultControl(self.network[FAULT_PROXY].part.port)

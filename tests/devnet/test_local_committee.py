@@ -11,6 +11,7 @@ import pytest
 from committee.certificate import Certificate, verify_certificate
 from committee.cli.keysets import read_committee
 from committee.devnet import LocalCommittee, Shape
+from committee.devnet.faults import Flip
 from committee.errors import NoSuchCommittee, OtherShape, OutOfRange
 from committee.keystore import read_keystore
 from committee.passwords import read_password
@@ -25,7 +26,8 @@ def committee(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCommitt
     # three members are the fewest that tolerate a fault, and start sooner than four
     shape = Shape(members=3, faults=1)
     more = {"member": {"max_reads": 7}, "member-1": {"max_reads": 9}}
-    with LocalCommittee.running(tmp_path_factory.mktemp("network"), shape, more) as committee:
+    directory = tmp_path_factory.mktemp("network")
+    with LocalCommittee.running(directory, shape, more, fault_proxy=True) as committee:
         yield committee
 
 
@@ -58,8 +60,20 @@ def test_settings_reach_the_part_they_name(committee: LocalCommittee) -> None:
     assert ["max_reads = 7" in text for text in texts] == [True, False, True]
 
 
+def test_a_member_at_fault_is_found_out_and_the_others_certify(committee: LocalCommittee) -> None:
+    committee.set_faults(1, Flip(methods=("PUT",), path="/v1/blobs/*/columns"))
+    receipt = post(committee, b"a third one")
+    assert receipt.signers == (0, 2)
+    assert committee.faults.hits("member-1") == [1]
+    committee.set_faults(1)
+    assert committee.faults.fronts()["member-1"]["faults"] == []
+
+
 def test_a_member_is_where_the_keyset_says(committee: LocalCommittee) -> None:
-    assert [committee.url(i) for i in range(3)] == [one.url for one in committee.members]
+    fronts = committee.faults.fronts()
+    for i, one in enumerate(committee.members):
+        assert committee.url(i) == f"http://127.0.0.1:{fronts[f'member-{i}']['port']}"
+        assert one.url == f"http://127.0.0.1:{fronts[f'member-{i}']['target_port']}"
     assert all((committee.directory(i) / "store").is_dir() for i in range(3))
     assert all("listening" in committee.log(i).read_text() for i in range(3))
 
