@@ -31,17 +31,24 @@ def secret(seed: int) -> SecretKey:
 @functools.cache
 def keyset(n: int = 4, faults: int = 1) -> VerifiedKeyset:
     """The first n keys; all but the faulty must sign."""
+    return keyset_of(tuple(range(n)), not_before=NOW - 3600, faults=faults)
+
+
+@functools.cache
+def keyset_of(seeds: tuple[int, ...], *, not_before: int, faults: int = 1) -> VerifiedKeyset:
+    """The keys of these numbers; all but the faulty must sign."""
+    n = len(seeds)
     plain = Keyset(
         network_id=NetworkId(b"\x07" * 32),
-        not_before=NOW - 3600,
+        not_before=not_before,
         retention_s=1_572_864,
         challenge_period_s=604_800,
         threshold=n - faults,
         faults=faults,
         columns_per_member=shortest_arc(n, n - 2 * faults),
-        public_keys=tuple(secret(i).public_key for i in range(n)),
+        public_keys=tuple(secret(seed).public_key for seed in seeds),
     )
-    return verify_keyset(plain, tuple(secret(i).prove_possession() for i in range(n)))
+    return verify_keyset(plain, tuple(secret(seed).prove_possession() for seed in seeds))
 
 
 def kzg() -> Kzg:

@@ -25,6 +25,7 @@ from da_node.coding import EncodedBlob
 from da_node.service import HoldfastError, UnknownBlob, problem_of
 
 Conduct = Callable[["FakeMember", Dispersal], Awaitable[web.StreamResponse]]
+Answer = Callable[[], Awaitable[web.StreamResponse]]
 
 
 @dataclass
@@ -38,6 +39,8 @@ class FakeMember:
     certificates: list[VerifiedCertificate] = field(default_factory=list)
     kept: dict[str, EncodedBlob] = field(default_factory=dict)
     """Blobs of which it serves its arc, by id."""
+    reading: dict[str, Answer] = field(default_factory=dict)
+    """What it does instead when it is asked for a header, certificate or columns."""
     seen: set[tuple[bytes, int]] = field(default_factory=set)
     runner: web.AppRunner | None = None
     url: str = ""
@@ -84,6 +87,9 @@ class FakeMember:
         return web.Response(status=204)
 
     async def _read(self, request: web.Request) -> web.StreamResponse:
+        act = self.reading.get(request.match_info["what"])
+        if act is not None:
+            return await act()
         blob = self.kept.get(request.match_info["id"])
         if blob is None:
             return problem(UnknownBlob(blob_id=request.match_info["id"]))

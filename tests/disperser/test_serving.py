@@ -20,9 +20,11 @@ from disperser_specimens import (
     RememberingExecutor,
     blob,
     keyset,
+    keyset_of,
     kzg,
 )
 from fake_member import FakeMember, ManualPace, eventually, once, signing_as
+from real_network import Clock, introduced
 
 from committee.certificate import Certificate, verify_certificate
 from committee.disperser.disperser import Disperser
@@ -266,3 +268,33 @@ def test_without_tokens_it_listens_on_loopback_only(host: str, tmp_path: Path) -
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.0.0.2"])
 def test_on_loopback_it_needs_no_tokens(host: str) -> None:
     require_safe(DisperserSettings(host=host))
+
+
+async def test_the_terms_of_a_payload_are_those_of_the_moment_when_it_is_complete(
+    members: list[FakeMember], committee: Committee
+) -> None:
+    """A keyset that comes into force while it is under way changes nothing for it."""
+    clock = Clock(NOW)
+    late = asyncio.Event()
+    for member in members:
+        member.conduct = [once(late)]
+    following = introduced(keyset_of((1, 4, 2, 3), not_before=NOW + 1), {})
+    async with (
+        running_disperser(
+            DisperserSettings(port=0, kernel_threads=1, shutdown_grace_s=0.0),
+            committees=[committee, following],
+            key=DISPERSER,
+            kzg=KzgPool(1, RememberingExecutor),
+            clock=clock,
+            pace=ManualPace().pace,
+        ) as (disperser, url),
+        aiohttp.ClientSession() as session,
+    ):
+        running = Running(disperser, url, members, ManualPace(), session)
+        posting = asyncio.create_task(running.post())
+        await eventually(lambda: all(member.dispersals for member in members))
+        clock.now += 1
+        assert disperser.committee == following
+        late.set()
+        data = bytes.fromhex((await posting)["certificate"].removeprefix("0x"))
+    assert verify_certificate(Certificate.parse(data, kzg()), keyset())
