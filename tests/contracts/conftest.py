@@ -1,0 +1,27 @@
+"""One development chain per hardfork for the whole session; each test leaves it as it found it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent.parent / "committee"))  # its keys and certificates
+from chain_under_test import Chain
+
+from bridge_client.anvil import anvil
+
+
+@pytest.fixture(scope="session", params=["prague", "osaka"])
+def started(request: pytest.FixtureRequest) -> Iterator[Chain]:
+    with anvil(request.param) as url:
+        yield Chain.at(url)
+
+
+@pytest.fixture
+def chain(started: Chain) -> Iterator[Chain]:
+    before = started.snapshot()
+    yield started
+    started.restore(before)
