@@ -14,6 +14,16 @@ class DisperserMetrics:
         self.payloads = registry.counter(
             "payloads", "Payloads taken in, by outcome: certified, repeat or failed.", ["outcome"]
         )
+        self.refused = registry.counter(
+            "refused_payloads",
+            "Payloads not taken in, or not certified, by the error's code.",
+            ["code"],
+        )
+        self.last_certified = registry.gauge(
+            "last_certified_time_seconds",
+            "When a blob was certified last, unix seconds; NaN before.",
+        )
+        self.last_certified.set(float("nan"))
         self.received_bytes = registry.counter(
             "received_bytes", "Bytes of payloads received.", ["tenant"]
         )
@@ -30,7 +40,14 @@ class DisperserMetrics:
             "member_signatures", "Signatures of a member that hold.", ["member"]
         )
         self.failures = registry.counter(
-            "member_failures", "Attempts that a member or its connection failed.", ["member"]
+            "member_failures",
+            "Attempts that a member or its connection failed, by the error's code.",
+            ["member", "code"],
+        )
+        self.last_signed = registry.gauge(
+            "member_last_signed_time_seconds",
+            "When a member signed last, unix seconds.",
+            ["member"],
         )
         self.faults = registry.counter(
             "member_faults",

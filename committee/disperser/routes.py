@@ -13,7 +13,7 @@ from committee.disperser import reading
 from committee.disperser.disperser import Disperser
 from committee.documents import Committee
 from committee.values import KeysetHash
-from da_node.service import METRICS_CONTENT_TYPE, NotFound
+from da_node.service import METRICS_CONTENT_TYPE, HoldfastError, NotFound
 from da_node.service.http import parameters
 from da_node.service.http.answers import NOT_CACHED, json_answer
 from da_node.service.http.routes import (
@@ -37,6 +37,14 @@ _NUMBER: Final = {"type": "integer", "minimum": 0}
 
 async def post_blob(disperser: Disperser, request: web.Request) -> web.Response:
     """Take a payload in; answers once enough members have signed for it."""
+    try:
+        return await _take_payload(disperser, request)
+    except HoldfastError as error:
+        disperser.metrics.refused.labels(error.code).inc()
+        raise
+
+
+async def _take_payload(disperser: Disperser, request: web.Request) -> web.Response:
     limit = disperser.settings.body_limit_bytes
     label = parameters.label(
         parameters.single(request.headers.getall(LABEL_FIELD, []), LABEL_FIELD), LABEL_FIELD

@@ -130,6 +130,14 @@ class Sender:
         if not task.done():
             self._let_lag(task, len(blob.leaves))
         self._metrics.certify_seconds.observe(self._pace.clock() - began_s)
+        self._metrics.last_certified.set(self._clock())
+        _log.info(
+            "certified",
+            blob_id=blob.blob_id.hex0x,
+            expires_at=terms.expires_at,
+            payload_bytes=blob.header.payload_length,
+            signers=len(certificate.signers),
+        )
         return Spread(certificate=certificate, faults=_named(job, job.spreading.faults))
 
     async def drain(self, grace_s: float) -> None:
@@ -216,9 +224,10 @@ class Sender:
             name = job.names[attempt.member]
             if isinstance(result, VerifiedAttestation):
                 metrics.signatures.labels(name).inc()
+                metrics.last_signed.labels(name).set(self._clock())
                 spreading.signed(attempt, result)
                 continue
-            metrics.failures.labels(name).inc()
+            metrics.failures.labels(name, result.error.code).inc()
             _log.info("member failed", member=name, reason=str(result.error))
             spreading.lost(attempt, result, now_s=self._pace.clock(), draw=self._pace.draw())
             if attempt.member in spreading.faults:

@@ -24,7 +24,7 @@ from committee.member.seat import Seats
 from committee.signing.signer import Signer
 from da_node.coding import BlobId, Kzg, row_count_of, verify_columns
 from da_node.node.node import Node
-from da_node.service import DeadlineExceeded, logger
+from da_node.service import DeadlineExceeded, HoldfastError, logger
 from da_node.store import Kept, Stored
 
 _log = logger(__name__)
@@ -59,7 +59,9 @@ class Member:
     async def identify(self, ticket: Ticket, blob_id: BlobId) -> Signed:
         """Who asks. Raises StaleRequest, BadSigner, UnknownDisperser, NotInForce, Superseded."""
         now = self.node.clock()
-        return await self.node.workers.probe.run(self.admission.identify, ticket, blob_id, now)
+        signed = await self.node.workers.probe.run(self.admission.identify, ticket, blob_id, now)
+        self.metrics.disperser_offset.labels(signed.disperser.hex0x).set(ticket.time - now)
+        return signed
 
     def admit(self, signed: Signed) -> Order:
         """Let an order in, before its body is read. Raises ReplayedRequest, TooManyRequests."""
@@ -77,7 +79,18 @@ class Member:
                 return await self._attest(order, body, digest)
         except TimeoutError:
             # What the threads are at goes on, and a repeat finds it done.
-            raise DeadlineExceeded(bound_s=self.attest_timeout_s) from None
+            error: HoldfastError = DeadlineExceeded(bound_s=self.attest_timeout_s)
+        except HoldfastError as raised:
+            error = raised
+        # Of requests that no disperser of ours made only the metrics tell: anybody can make many.
+        _log.warning(
+            "not attested",
+            blob_id=order.signed.blob_id.hex0x,
+            disperser=order.signed.disperser.hex0x,
+            code=error.code,
+            reason=str(error),
+        )
+        raise error
 
     async def _attest(self, order: Order, body: bytearray, digest: bytes) -> Signature:
         workers = self.node.workers
@@ -98,6 +111,7 @@ class Member:
             self.node.events.publish(stored.cursor)
         signature = await self.signer.sign(order.attestation)
         self.metrics.attested.labels("new" if stored.created else "again").inc()
+        self.metrics.last_attested.set(self.node.clock())
         _log.info(
             "attested",
             blob_id=order.signed.blob_id.hex0x,

@@ -14,6 +14,21 @@ class MemberMetrics:
         )
         for outcome in ("new", "again"):
             self.attested.labels(outcome)  # there from the start, so that a rate can be told
+        self.refused = registry.counter(
+            "refused_dispersals", "Dispersals that were not signed, by the error's code.", ["code"]
+        )
+        self.last_attested = registry.gauge(
+            "last_attested_time_seconds", "When it signed last, unix seconds; NaN before."
+        )
+        self.last_attested.set(float("nan"))
+        self.signer_reachable = registry.gauge(
+            "signer_reachable", "1 if the key could sign just now, 0 if its signer is gone."
+        )
+        self.disperser_offset = registry.gauge(
+            "disperser_clock_offset_seconds",
+            "A disperser's clock minus this one, at its last request, its way here included.",
+            ["disperser"],
+        )
         self.verify_seconds = registry.histogram(
             "member_verify_seconds", "Verifying all columns of one arc."
         )
@@ -23,3 +38,5 @@ class MemberMetrics:
         self.certificates = registry.counter(
             "certificates", "Valid certificates handed in: kept, or not needed.", ["outcome"]
         )
+        for outcome in ("kept", "not needed"):
+            self.certificates.labels(outcome)

@@ -16,7 +16,7 @@ from committee.member.member import Member
 from committee.values import KeysetHash
 from da_node.api.blobs import record_of
 from da_node.coding import BlobId
-from da_node.service import MethodNotAllowed, NotFound
+from da_node.service import HoldfastError, MethodNotAllowed, NotFound
 from da_node.service.http import parameters
 from da_node.service.http.answers import OCTETS, json_answer
 from da_node.service.http.routes import (
@@ -35,6 +35,14 @@ PUT_PROBLEMS: Final = (400, 401, 403, 408, 413, 422, 429, 503, 507)
 
 async def put_columns(member: Member, request: web.Request) -> web.Response:
     """Take the member's arc in; answers with the signature once the columns are durable."""
+    try:
+        return await _take_columns(member, request)
+    except HoldfastError as error:
+        member.metrics.refused.labels(error.code).inc()
+        raise
+
+
+async def _take_columns(member: Member, request: web.Request) -> web.Response:
     node, limit = member.node, member.longest_body_bytes
     blob_id = BlobId.from_hex(request.match_info["id"])
     ticket = Ticket.parse(*(_field(request, name) for name in _TICKET_FIELDS))

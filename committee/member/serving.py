@@ -17,6 +17,7 @@ from committee.member.metrics import MemberMetrics
 from committee.member.routes import member_routes
 from committee.member.seat import Seats
 from committee.member.settings import MemberSettings
+from committee.member.signer_watch import watched_signer
 from committee.signing.remote import remote_signer
 from committee.signing.signer import LocalSigner, Signer, locked_key
 from da_node.api.application import make_application
@@ -75,7 +76,10 @@ async def running_member(
         made.append(member)
         return make_application(node, member_routes(member))
 
-    async with running_node(settings, kzg=kzg, clock=clock, application=application) as (_, url):
+    async with AsyncExitStack() as stack:
+        running = running_node(settings, kzg=kzg, clock=clock, application=application)
+        _, url = await stack.enter_async_context(running)
+        await stack.enter_async_context(watched_signer(signer, made[0].metrics))
         yield made[0], url
 
 

@@ -47,11 +47,9 @@ class RemoteSigner:
     async def sign(self, attestation: Attestation) -> Signature:
         """Raises SignerUnreachable, also for an answer that is no signature of the key's."""
         async with self._turn:
-            line = self._line or await _Line.open(self._socket)
-            self._line = None  # an answer that we do not wait for would be taken for the next
-            if line.public_key != self._public_key:
-                await line.close()
-                raise self._failure("has another key than when this process started")
+            # Until there is an answer it is not put back: one that we do not wait for would be
+            # taken for the next.
+            line = await self._take_line()
             try:
                 signature = await line.ask(attestation)
             except BaseException:
@@ -63,6 +61,26 @@ class RemoteSigner:
         ):
             raise self._failure("gave a wrong signature")
         return signature
+
+    async def probe(self) -> None:
+        """Whether it is there; where it went away it is looked for again.
+
+        Raises SignerUnreachable, KeyInUse.
+        """
+        async with self._turn:
+            self._line = await self._take_line()
+
+    async def _take_line(self) -> _Line:
+        """The connection, opened again where it is gone; whoever takes it puts it back."""
+        line, self._line = self._line, None
+        if line is not None and line.is_gone:
+            await line.close()
+            line = None
+        line = line or await _Line.open(self._socket)
+        if line.public_key != self._public_key:
+            await line.close()
+            raise self._failure("has another key than when this process started")
+        return line
 
     async def close(self) -> None:
         """Hang up."""
@@ -105,6 +123,11 @@ class _Line:
         except (OSError, TimeoutError, EOFError, BadPoint) as error:
             raise _failed(socket, error) from error
         return cls(socket, reader, writer, key)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the other end has hung up."""
+        return self._reader.at_eof() or self._writer.is_closing()
 
     async def ask(self, attestation: Attestation) -> Signature:
         try:

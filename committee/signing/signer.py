@@ -26,6 +26,9 @@ class Signer(Protocol):
     async def sign(self, attestation: Attestation) -> Signature:
         """The signature; the same attestation gives the same bytes. Raises SignerUnreachable."""
 
+    async def probe(self) -> None:
+        """Whether it could sign now. Raises SignerUnreachable, KeyInUse."""
+
 
 class LocalSigner:
     """The key in this process."""
@@ -39,6 +42,9 @@ class LocalSigner:
 
     async def sign(self, attestation: Attestation) -> Signature:
         return await asyncio.to_thread(attestation.sign, self._key)
+
+    async def probe(self) -> None:
+        """A key at hand can sign."""
 
 
 @contextmanager

@@ -112,7 +112,7 @@ async def test_what_is_nobodys_fault_is_tried_again(network: Network) -> None:
         member.conduct = [refusing(NotReady(reason="starting"))]
     sending = asyncio.create_task(network.spread())
     await eventually(lambda: all(len(member.dispersals) == 1 for member in network.members))
-    failures = [network.metrics.failures.labels(f"member-{i}") for i in range(4)]
+    failures = [network.metrics.failures.labels(f"member-{i}", "not_ready") for i in range(4)]
     await eventually(lambda: all(one._value.get() == 1 for one in failures))
     network.time.advance(10.0)
     assert len((await sending).certificate.signers) >= 3

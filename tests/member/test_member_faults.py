@@ -68,6 +68,9 @@ class Witness:
         assert self.signed.setdefault(attestation, signature) == signature
         return signature
 
+    async def probe(self) -> None:
+        pass
+
 
 def story() -> list[Dispersal]:
     first, second = small_blob(0), small_blob(1)

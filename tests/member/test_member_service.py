@@ -31,6 +31,7 @@ from committee.attestation import Attestation, verify_attestation
 from committee.bls import PublicKey, SecretKey, Signature
 from committee.documents import Committee
 from committee.signing.signer import LocalSigner
+from committee.standing.heard import figures_of
 from da_node.client import Client
 from da_node.coding import Column
 from da_node.store.records import indices_of
@@ -54,10 +55,54 @@ class Counting:
         self.asked.append(attestation)
         return await self._signer.sign(attestation)
 
+    async def probe(self) -> None:
+        pass
+
 
 def code_of(body: bytes) -> str:
     code: str = json.loads(body)["code"]
     return code
+
+
+def figure(running: Running, name: str) -> float:
+    """A metric of the member's, its labels summed up."""
+    return figures_of(running.member.node.metrics.render())[name]
+
+
+class TestTelling:
+    async def test_what_was_signed_and_what_was_refused_is_counted(self, running: Running) -> None:
+        assert "last_attested_time_seconds" not in figures_of(running.member.node.metrics.render())
+        assert figure(running, "attested_total") == 0
+        await running.put(dispersal())
+        assert figure(running, "attested_total") == 1
+        assert figure(running, "last_attested_time_seconds") == NOW
+        assert figure(running, "signer_reachable") == 1
+        await running.put(dispersal(), 403)
+        running.clock.now += 400
+        await running.put(dispersal(), 401, one=ticket(dispersal(), time=NOW))
+        refused = running.member.metrics.refused
+        for code in ("replayed_request", "stale_request"):
+            assert refused.labels(code)._value.get() == 1
+
+    async def test_how_far_a_dispersers_clock_is_off_is_told(self, running: Running) -> None:
+        one = ticket(dispersal(), time=NOW - 90)
+        await running.put(dispersal(), one=one)
+        offset = running.member.metrics.disperser_offset.labels(DISPERSER.address.hex0x)
+        assert offset._value.get() == -90
+
+    async def test_one_line_tells_why_an_order_was_not_attested(
+        self, running: Running, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO")
+        wrong = dispersal(columns=[0, 1])
+        await running.put(wrong, 422)
+        lines = [record.msg for record in caplog.records if "committee" in record.name]
+        (line,) = [line for line in lines if line["event"] == "not attested"]
+        assert (line["code"], line["blob_id"]) == ("wrong_arc", wrong.header.blob_id.hex0x)
+        assert line["disperser"] == DISPERSER.address.hex0x
+        await running.put(dispersal(), 401, fields={"Holdfast-Signature": "0x" + "00" * 65})
+        lines = [record.msg for record in caplog.records if "committee" in record.name]
+        assert len([line for line in lines if line["event"] == "not attested"]) == 1
 
 
 class TestAttesting:

@@ -16,10 +16,13 @@ from member_under_test import StartMember
 from committee.attestation import verify_attestation
 from committee.errors import KeyInUse, SignerUnreachable, WrongPassword
 from committee.keystore import write_keystore
+from committee.member.metrics import MemberMetrics
+from committee.member.signer_watch import SignerWatch
 from committee.signing.remote import remote_signer
 from committee.signing.server import running_signer
 from committee.signing.signer import locked_key
 from committee.signing.wire import hang_up
+from da_node.service import Metrics
 
 PASSWORD = "correct horse"
 
@@ -122,6 +125,28 @@ class TestSigner:
             await signer.sign(attestation())
         async with running_signer(secret(ME), path):
             assert await signer.sign(attestation()) == first
+            await remote.__aexit__(None, None, None)
+
+    async def test_a_signer_that_was_started_again_is_found_before_it_is_wanted(
+        self, path: Path
+    ) -> None:
+        metrics = MemberMetrics(Metrics())
+        gauge = metrics.signer_reachable
+        async with running_signer(secret(ME), path):
+            remote = remote_signer(path)
+            signer = await remote.__aenter__()
+            watch = SignerWatch(signer, metrics)
+            await watch.look()
+            assert gauge._value.get() == 1
+        for _ in range(2):
+            await watch.look()
+            assert gauge._value.get() == 0
+        async with running_signer(secret(ME), path):
+            await watch.look()
+            assert gauge._value.get() == 1
+            with pytest.raises(KeyInUse):  # it has connected, and is the only one
+                async with remote_signer(path):
+                    pass
             await remote.__aexit__(None, None, None)
 
     async def test_another_key_behind_the_socket_is_refused(self, path: Path) -> None:
