@@ -218,3 +218,27 @@ async def test_an_upload_that_does_not_end_does_not_keep_a_node_from_stopping(
     async with asyncio.timeout(30):
         again = await start_node()
     assert again.node.store.usage().blobs == 0
+
+
+@pytest.mark.parametrize("when", ["before it stops", "while it stops"])
+async def test_the_rest_of_a_refused_body_does_not_keep_a_node_from_stopping(
+    start_node: StartNode, received: Received, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    monkeypatch.setattr(connection_module, "LINGER_S", 600.0)
+    running = await start_node(shutdown_grace_s=600.0, body_limit_bytes=10)
+    connection = await running.connect()
+    async with asyncio.timeout(30):
+        if when == "before it stops":
+            await connection.send(POST + b"Content-Length: 11\r\n\r\nabcd")
+            assert (await connection.answer()).status == 413
+            restarting = asyncio.create_task(start_node())
+        else:
+            await connection.send(POST + b"Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n")
+            await received(4)
+            restarting = asyncio.create_task(start_node())
+            while not await is_refused(running.url):
+                pass
+            await connection.send(b"7\r\nefghijk\r\n")
+            assert (await connection.answer()).status == 413
+        await restarting
+    assert await connection.is_closed()

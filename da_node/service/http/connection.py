@@ -92,6 +92,7 @@ class Connection(web.RequestHandler):
         self._shared = shared
         self._phase = _Phase.IDLE
         self._request: web.BaseRequest | None = None
+        self._refused: StreamReader | None = None  # the body of which the rest is read
         self._half_closed = False
         self._closes = False
         self._ended: asyncio.Future[None] | None = None
@@ -117,6 +118,7 @@ class Connection(web.RequestHandler):
             self._phase = _Phase.IDLE
             return
         self._phase = _Phase.LINGER
+        self._refused = content
         if overdue or content.exception() is not None:
             self._lingering_time = 0.0  # nothing more is to be expected
 
@@ -168,6 +170,9 @@ class Connection(web.RequestHandler):
         """Let the request under way finish within so many seconds, its body included."""
         loop = asyncio.get_running_loop()
         due = None if timeout is None else loop.time() + timeout
+        if self._refused is not None and not _has_ended(self._refused):
+            # The refusal is on its way; the rest of the body is not what to stay up for.
+            self._refused.set_exception(TimeoutError())
         if self._request is not None:
             self._ended = loop.create_future()
             with suppress(TimeoutError):
