@@ -1,7 +1,11 @@
 """The sampler's errors, under the roots of Holdfast's one tree (`da_node.errors`).
 
 Unavailable
-└── NothingToSample         503  the members that are not known to be silent keep too little
+├── NothingToSample         503  the members that are not known to be silent keep too little
+├── StateFault              503  the sampler's database, or its disk, failed
+├── StateInUse              503  another process has the state open
+├── VerdictPending          503  the blob is known, and there is no verdict yet
+└── KeysetUnknown           503  nobody could be asked for a keyset that is followed
 """
 
 from __future__ import annotations
@@ -22,3 +26,42 @@ class NothingToSample(Unavailable):
     )
     columns: int
     needed: int
+
+
+@dataclass(eq=False, kw_only=True)
+class StateFault(Unavailable):
+    """The sampler's database, or its disk, failed."""
+
+    code = "state_fault"
+    template = "the sampler's state: {reason}"
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class StateInUse(Unavailable):
+    """One process owns a sampler's state."""
+
+    code = "state_in_use"
+    template = "another process has the sampler's state open: {path}"
+    advice = "stop it, or name another --directory"
+    path: str
+
+
+@dataclass(eq=False, kw_only=True)
+class VerdictPending(Unavailable):
+    """The blob is known, and there is no verdict yet."""
+
+    code = "verdict_pending"
+    template = "blob {blob_id} is being sampled, or waits for it"
+    retry_after_s = 1
+    blob_id: str
+
+
+@dataclass(eq=False, kw_only=True)
+class KeysetUnknown(Unavailable):
+    """A keyset that is followed can be had from nobody at the moment."""
+
+    code = "keyset_unknown"
+    template = "keyset {keyset_hash} is followed, and nobody asked has it: {reason}"
+    keyset_hash: str
+    reason: str

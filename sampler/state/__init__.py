@@ -1,0 +1,31 @@
+"""What a sampler must not forget: which stretches of each feed it has read, which blobs wait, the
+sample of each as it was fixed before the first question, verdicts with their evidence, verified
+samples, and the calls that a webhook still has to get.
+
+One SQLite database in one directory, owned by one process, used from one thread. Every step is one
+transaction, synced when it returns (WAL, synchronous=FULL).
+"""
+
+from sampler.state.records import (
+    Announcement,
+    Delivery,
+    Evidenced,
+    Fixed,
+    Lane,
+    Sample,
+    Stored,
+    Waiting,
+)
+from sampler.state.state import State
+
+__all__ = [
+    "Announcement",
+    "Delivery",
+    "Evidenced",
+    "Fixed",
+    "Lane",
+    "Sample",
+    "State",
+    "Stored",
+    "Waiting",
+]
