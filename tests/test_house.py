@@ -75,6 +75,12 @@ PURE |= {
         "suspicion",
         "conclusion",
         "verdict",
+        "patience",
+        "question",
+        "evidence",
+        "doubting",
+        "session",
+        "intervals",
     )
 }
 PURE |= {f"bridge_client.{name}" for name in ("points", "calldata", "errors")}
