@@ -65,9 +65,9 @@ class Acquaintances:
         """Whether others are to be asked first."""
         return now < self._nodes[node].avoided_until
 
-    def by_trust(self, now: float) -> list[str]:
-        """All nodes as they were given, those to be avoided last."""
-        return sorted(self._nodes, key=lambda node: self.is_avoided(node, now))
+    def by_trust(self, nodes: Iterable[str], now: float) -> list[str]:
+        """The nodes in their order, those to be avoided last."""
+        return sorted(nodes, key=lambda node: self.is_avoided(node, now))
 
     def expected_s(self, node: str, byte_count: int) -> float:
         """Time that an answer of so many bytes is expected to take. A node that is not known yet

@@ -325,7 +325,7 @@ class Client:
     ) -> T:
         """What the first node gives; a payload that is posted is not hedged: taking it is work."""
         roll = self._roll()
-        order = self._known.by_trust(self._pace.clock()) if hedged else self.nodes
+        order = self._known.by_trust(self.nodes, self._pace.clock()) if hedged else self.nodes
         race = Race(roll, order, self._hedge_s if hedged else None)
         answer = await first_answer(race, attempt, roll=roll, known=self._known, pace=self._pace)
         if answer is None:

@@ -84,7 +84,7 @@ class Reader:
 
     async def exactly_points(self, wanted: Sequence[int]) -> None:
         """Those of the wanted points that can be had, asked for first of those who keep them."""
-        order = self._known.by_trust(self._pace.clock())
+        order = self._roll.nodes
         kept = {node: self._kept(node) for node in order}
         by_first: dict[str, list[int]] = {}
         for index in wanted:
@@ -202,7 +202,7 @@ class Reader:
         held = list(self.columns.values())
         self.points.update(await asyncio.to_thread(_points_of, held))
         lacking = [index for index in range(COLUMNS) if index not in self.columns]
-        order = self._known.by_trust(self._pace.clock())
+        order = self._roll.nodes
         columns_at_once = max(1, self._points_at_once // POINTS_PER_COLUMN)
         parts = [
             (
@@ -244,7 +244,8 @@ class Reader:
                 self.points.update((point.index, point) for point in found)
             return True if all(index in self.points for index in indices) else None
 
-        race = Race(self._roll, order, self._hedge_s)
+        trusted_first = self._known.by_trust(order, self._pace.clock())
+        race = Race(self._roll, trusted_first, self._hedge_s)
         await first_answer(race, attempt, roll=self._roll, known=self._known, pace=self._pace)
 
     @property

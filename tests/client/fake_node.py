@@ -29,6 +29,7 @@ class FakeNode:
     points: set[int] | None = None
     """Points served beside those of the columns held."""
     arc: tuple[int, int] = (0, COLUMNS)
+    keyset_hash: str | None = None
     expires_at: int = 1_800_000_000
     tamper_header: Callable[[bytes], bytes] = bytes
     tamper_column: Callable[[int, bytes], bytes] = lambda index, data: data
@@ -70,8 +71,12 @@ class FakeNode:
         last = request.path.rpartition("/")[2]
         if self.script[last]:
             return await self.script[last].pop(0)(request)
+        return await self.true_answer(request)
+
+    async def true_answer(self, request: web.Request) -> web.StreamResponse:
+        """What an honest node answers."""
         try:
-            return self._true_answer(request, last)
+            return self._true_answer(request, request.path.rpartition("/")[2])
         except HoldfastError as error:
             problem = problem_of(error)
             return web.Response(
@@ -85,7 +90,7 @@ class FakeNode:
             return document(
                 node_id="0x01",
                 version="1",
-                keyset_hash=None,
+                keyset_hash=self.keyset_hash,
                 arc={"start": self.arc[0], "count": self.arc[1]},
                 retention_s=1_572_864,
                 time=1,
@@ -163,6 +168,41 @@ class FakePace:
     @property
     def pace(self) -> Pace:
         return Pace(clock=lambda: self.now, sleep=self.sleep, draw=lambda: 0.0)
+
+
+class ManualPace:
+    """Time that goes only where the test puts it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+        self.pace = Pace(clock=lambda: self.now, sleep=self._sleep, draw=lambda: 0.5)
+
+    def _sleep(self, seconds: float) -> asyncio.Future[None]:
+        # Counted from the call, not from when the event loop comes to it.
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self.now + seconds, woken))
+        self.advance(0)
+        return woken
+
+    @property
+    def awaited(self) -> list[float]:
+        """The times that somebody waits for."""
+        return sorted(when for when, woken in self._sleepers if not woken.done())
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass and wake who has slept enough."""
+        self.now += seconds
+        for when, woken in self._sleepers:
+            if when <= self.now and not woken.done():
+                woken.set_result(None)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Let the event loop run until something holds; a test that waits in vain fails."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # nothing tells when it does
+            await asyncio.sleep(0)
 
 
 # ---------------------------------------------------------------- answers

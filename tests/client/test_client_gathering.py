@@ -426,9 +426,9 @@ def test_a_liar_is_avoided_for_longer():
     known = acquainted(FOUR)
     known.lied("a", 0)
     known.failed("b", 0)
-    assert known.by_trust(0) == ["c", "d", "a", "b"]
-    assert known.by_trust(AVOIDED_S) == ["b", "c", "d", "a"]
-    assert known.by_trust(LIAR_AVOIDED_S) == ["a", "b", "c", "d"]
+    assert known.by_trust(FOUR, 0) == ["c", "d", "a", "b"]
+    assert known.by_trust(FOUR, AVOIDED_S) == ["b", "c", "d", "a"]
+    assert known.by_trust(FOUR, LIAR_AVOIDED_S) == ["a", "b", "c", "d"]
 
 
 def test_estimates_follow_what_is_measured():
