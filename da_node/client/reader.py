@@ -207,7 +207,7 @@ class Reader:
         parts = [
             (
                 [index for column in part for index in _indices_of(column)],
-                order[place % len(order) :] + order[: place % len(order)],
+                _rotated(order, place),
             )
             for place, part in enumerate(batches(lacking, each=1, most=columns_at_once))
         ]
@@ -256,6 +256,12 @@ class Reader:
         if self._custody is not None:
             return self._custody.get(node, ())
         return self._known.columns(node) or ()
+
+
+def _rotated(nodes: list[str], place: int) -> list[str]:
+    """So that each begins with another one."""
+    first = place % len(nodes) if nodes else 0
+    return nodes[first:] + nodes[:first]
 
 
 def _indices_of(column: int) -> range:
