@@ -7,6 +7,7 @@ their order is the order of play: a function that takes a `Stage`.
 from __future__ import annotations
 
 import tempfile
+from importlib import resources
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
@@ -19,21 +20,27 @@ from da_node.service.output import EXIT_FAILURE, error_line
 from da_node.service.stage import Act, Failed, Stage
 
 GROUP: Final = "holdfast.demo"
+SAMPLE: Final = "op-channel.zlib"
 
 
 @click.command()
 def demo() -> None:
-    """Show the main job on this machine: a real batch in, read back, damaged, healed.
+    """Show the main job on this machine: a real batch in, certified, read back, damaged, healed.
 
-    Uses a temporary directory and loopback only; takes about half a minute.
+    Uses temporary directories and loopback only; takes about a minute.
     """
     console = Console()
+    batch = (resources.files("da_node.cli") / "sample" / SAMPLE).read_bytes()
     acts = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
     for entry in acts:
         act: Act = entry.load()
         with tempfile.TemporaryDirectory(prefix="holdfast-demo-") as directory:
             try:
-                act(Stage(directory=Path(directory), console=console))
+                act(
+                    Stage(
+                        directory=Path(directory), console=console, batch=batch, batch_name=SAMPLE
+                    )
+                )
             except Failed as failure:
                 console.print(f"[red]the demonstration failed:[/] {failure}")
                 raise click.exceptions.Exit(EXIT_FAILURE) from failure

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -32,14 +31,13 @@ from da_node.service.network import Network, Part, Ports, SettingValue
 from da_node.service.stage import Failed, Stage, require
 from da_node.store import Location, Store
 
-SAMPLE: Final = "op-channel.zlib"
 HEALED_S: Final = 60
 FLIPPED_BYTES: Final = 16
 
 
 def act(stage: Stage) -> None:
     """Start a node, post, read back, verify; damage its disk, and see it notice and heal."""
-    payload = (resources.files("da_node.cli") / "sample" / SAMPLE).read_bytes()
+    payload = stage.batch
     directory = stage.directory / "data"
     with Ports() as ports:
         settings: dict[str, SettingValue] = {"directory": directory, "port": ports.of("node")}
@@ -88,7 +86,7 @@ async def post_and_read(stage: Stage, url: str, payload: bytes) -> Receipt:
     with stage.timed("setup loaded"):  # else the first verification would take that much longer
         verifier.load()
     async with Client(url, kzg=verifier) as client:
-        stage.scene(f"post {SAMPLE}, a real OP Stack channel of {len(payload):,} bytes")
+        stage.scene(f"post {stage.batch_name}, a real OP Stack channel of {len(payload):,} bytes")
         with stage.timed("took"):
             receipt = await client.post(payload, label="demo")
         header = receipt.header

@@ -20,6 +20,9 @@ class Stage:
     directory: Path
     """Empty, and deleted afterwards."""
     console: Console
+    batch: bytes
+    """A real rollup batch to post."""
+    batch_name: str
 
     def scene(self, text: str) -> None:
         """What comes next."""

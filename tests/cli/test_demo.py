@@ -14,14 +14,20 @@ from da_node.cli import demo
 from da_node.service.stage import Failed, Stage, require
 
 
-def test_the_demonstration_heals_a_damaged_column_and_stops_cleanly() -> None:
+def test_the_demonstration_shows_what_it_promises_and_stops_cleanly() -> None:
     command = [str(Path(sys.executable).with_name("holdfast")), "demo"]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert shown.returncode == 0, shown.stdout + shown.stderr
-    assert shown.stdout.count("615,361 bytes, equal to what was posted") == 2
+    assert shown.stdout.count("615,361 bytes, equal to what was posted") == 3
     for fact in ("1 column noticed", "1 column rebuilt from the others", "holds again"):
         assert fact in shown.stdout
     assert shown.stdout.count("exit code      0") == 2
+    # certified by all, without one, and with both back
+    assert shown.stdout.count("offline, under the keyset alone") == 3
+    assert "signed by member-1, member-2, member-3" in shown.stdout
+    assert "64–95 and 96–127, each verified" in shown.stdout
+    for fact in ("503 dispersal_failed", "2 signed, 3 are needed", "member-0: http", "all 0"):
+        assert fact in shown.stdout
 
 
 def test_a_promise_that_does_not_hold_fails_the_act() -> None:
