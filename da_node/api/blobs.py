@@ -90,6 +90,7 @@ async def get_status(node: Node, request: web.Request) -> web.Response:
             "payload_length": record.header.payload_length,
             "label": record.label,
             "columns": list(record.columns),
+            "void": list(record.void_columns),
         }
     )
 

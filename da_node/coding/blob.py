@@ -57,6 +57,9 @@ class EncodedBlob:
     """One for each of the 128 cells."""
     void_columns: frozenset[int] = frozenset()
     """Columns whose codeword cannot be shown to climb to the root; empty for an honest encoder."""
+    refuted_columns: frozenset[int] = frozenset()
+    """Those of them that are known never to have been committed to. Of the others more columns may
+    show that they climb."""
     check: InitVar[object]
 
     def __post_init__(self, check: object) -> None:

@@ -118,6 +118,15 @@ class CommittedTree:
                     void.update(self._adopt(level, index, below, candidates))
         return frozenset(void)
 
+    def refuted(self, candidates: bytes) -> frozenset[int]:
+        """The columns whose root is known and is not the candidate: something else was committed
+        to there, whatever may become known of the rest.
+        """
+        each = range(0, len(candidates), HASH_BYTES)
+        roots = (candidates[start : start + HASH_BYTES] for start in each)
+        both = enumerate(zip(self._levels[0], roots, strict=True))
+        return frozenset(j for j, (known, root) in both if known is not None and known != root)
+
     def _is_lowest_known(self, level: int, index: int) -> bool:
         known = self._levels[level][index] is not None
         return known and (level == 0 or self._levels[level - 1][2 * index] is None)

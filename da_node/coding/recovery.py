@@ -189,6 +189,7 @@ def _complete(header: Header, leaves: mmap, tree: CommittedTree, kzg: Kzg | None
     proven, aggregate, proofs = prove(header.payload_length, header.merkle_root, leaves, kzg)
     if proven != header:
         raise Bug(reason=f"recovery of {header.blob_id.hex0x} does not open its commitment")
+    roots = column_roots(hashes)
     return EncodedBlob(
         header=header,
         leaves=memoryview(leaves).toreadonly(),
@@ -196,6 +197,7 @@ def _complete(header: Header, leaves: mmap, tree: CommittedTree, kzg: Kzg | None
         tree=tree,
         aggregate=aggregate,
         proofs=proofs,
-        void_columns=tree.fill(column_roots(hashes)),
+        refuted_columns=tree.refuted(roots),
+        void_columns=tree.fill(roots),
         check=CHECKED,
     )

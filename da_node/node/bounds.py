@@ -37,6 +37,20 @@ RECOVERIES_AT_ONCE: Final = 2
 RECOVERIES_WAITING: Final = 16
 """Recoveries under way or waiting; beyond it a reader is told to come back."""
 
+REBUILDS_AT_ONCE: Final = 1
+"""Blobs rebuilt from other nodes' columns at once: all columns and the whole blob, together about
+four times the payload."""
+
+MENDS_WAITING: Final = 64
+"""Blobs that are mended in the background because a read found damage; the scrub finds more."""
+
+MEND_REST_S: Final = 60.0
+"""Rest between two attempts to mend a blob because of reads, so that reads of what cannot be
+mended now do not keep the disk and the other nodes busy."""
+
+MENDS_REMEMBERED: Final = 4096
+"""Blobs whose last attempt is remembered: about 150 bytes each, 0.6 MB."""
+
 STORE_THREADS: Final = 16
 """Calls into the store at once. They mostly wait for the writer, or hash without the lock."""
 
@@ -52,9 +66,6 @@ LAG_INTERVAL_S: Final = 0.01
 CLOCK_JUMP_S: Final = 60
 """A wall clock that leaves the monotonic one by more than this is reported: expiries and
 pruning go by the wall clock, and members refuse expiries that are 300 s off."""
-
-SCRUB_BYTES_PER_S: Final = 8 << 20
-"""Pace of the scrub: a terabyte in a day and a half, a few per cent of one core."""
 
 SCRUB_PAUSE_S: Final = 3600.0
 """Rest between two passes of the scrub."""

@@ -37,7 +37,7 @@ class NodeMetrics(Observer):
         self.recoveries = registry.counter("recoveries", "Blobs recovered from other columns.")
         self.healed_columns = registry.counter("healed_columns", "Columns rebuilt and stored.")
         self.void_columns = registry.counter(
-            "void_columns", "Columns not rebuilt because the encoder never committed to them."
+            "void_columns", "Columns found never to have been committed to, and left alone."
         )
         self.pruned_blobs = registry.counter("pruned_blobs", "Blobs deleted after their window.")
         self.archived_blobs = registry.counter("archived_blobs", "Blobs written to the archive.")

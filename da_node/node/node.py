@@ -18,6 +18,7 @@ from da_node.node.lag import watch_lag
 from da_node.node.metrics import NodeMetrics
 from da_node.node.pruning import Pruning
 from da_node.node.reading import Reading
+from da_node.node.rebuilding import Rebuilding
 from da_node.node.recovering import Recovering
 from da_node.node.scrubbing import Scrubbing
 from da_node.node.workers import Workers
@@ -84,11 +85,15 @@ class Node:
             metrics=metrics,
             announce=self.events.publish,
         )
+        recovery = partial(recover, kzg=kzg, threads=threads)
+        self.rebuilding = Rebuilding(recover=recovery, workers=workers)
         self.recovering = Recovering(
-            recover=partial(recover, kzg=kzg, threads=threads),
+            recover=recovery,
+            rebuilding=self.rebuilding,
             store=store,
             workers=workers,
             metrics=metrics,
+            clock=timers.time,
         )
         self.reading = Reading(store=store, workers=workers, recovering=self.recovering)
         self.pruning = Pruning(
@@ -100,7 +105,11 @@ class Node:
             archive_directory=settings.archive_directory,
         )
         self.scrubbing = Scrubbing(
-            store=store, recovering=self.recovering, workers=workers, metrics=metrics
+            store=store,
+            recovering=self.recovering,
+            workers=workers,
+            metrics=metrics,
+            bytes_per_s=settings.scrub_bytes_per_s,
         )
         self.uploads = Admission(
             "uploads",

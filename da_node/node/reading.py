@@ -109,7 +109,8 @@ class Reading:
             try:
                 blob = await self._recovering.blob(record)
             except NotEnough:
-                pass  # its neighbours are answered all the same
+                # Its neighbours are answered all the same, and other nodes are asked behind that.
+                self._recovering.suspect(record)
             else:
                 found |= await self._workers.compute.run(_rebuild_all, rebuilt, blob, damaged)
         return Found(

@@ -45,3 +45,11 @@ class NodeSettings(ServiceSettings, frozen=True, kw_only=True):
             extra={"unit": "seconds"},
         ),
     ] = 300.0
+    scrub_bytes_per_s: Annotated[
+        int,
+        Meta(
+            ge=1 << 16,
+            description="Pace at which all that is stored is read again and verified.",
+            extra={"unit": "bytes per second"},
+        ),
+    ] = 8 * _MIB

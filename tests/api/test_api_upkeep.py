@@ -15,7 +15,7 @@ from running_node import Running, StartNode
 from da_node.archive import read_archive
 from da_node.coding import BlobId
 from da_node.errors import NotEnough, NotReady, StoreFault, StoreFull
-from da_node.node import recovering, scrubbing
+from da_node.node import recovering
 from da_node.node.identity import FILE_NAME, node_id
 from da_node.node.pruning import archive_name
 from da_node.retention import HOUR_S, bucket_of
@@ -127,9 +127,9 @@ async def test_a_bucket_of_lost_blobs_has_no_archive(start_node: StartNode, tmp_
 
 
 async def test_the_scrub_finds_damage_before_anyone_asks(
-    running: Running, monkeypatch: pytest.MonkeyPatch
+    start_node: StartNode,
 ) -> None:
-    monkeypatch.setattr(scrubbing, "SCRUB_BYTES_PER_S", 1 << 40)
+    running = await start_node(scrub_bytes_per_s=1 << 40)
     record = await record_of(running, await running.post(PAYLOAD))
     await running.post(PAYLOAD + b"!")
     damage(running.node, record, 3, 99)
@@ -144,9 +144,9 @@ async def test_the_scrub_finds_damage_before_anyone_asks(
 
 
 async def test_the_scrub_goes_on_behind_what_it_cannot_heal(
-    running: Running, monkeypatch: pytest.MonkeyPatch
+    start_node: StartNode,
 ) -> None:
-    monkeypatch.setattr(scrubbing, "SCRUB_BYTES_PER_S", 1 << 40)
+    running = await start_node(scrub_bytes_per_s=1 << 40)
     first = await record_of(running, await running.post(PAYLOAD))
     second = await record_of(running, await running.post(PAYLOAD + b"!"))
     for record in (first, second):
