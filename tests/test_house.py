@@ -83,7 +83,7 @@ PURE |= {
         "intervals",
     )
 }
-PURE |= {f"bridge_client.{name}" for name in ("points", "calldata", "errors")}
+PURE |= {f"bridge_client.{name}" for name in ("points", "calldata", "opening", "errors")}
 """The pure modules beside `da_node.coding`."""
 IMPURE = {"asyncio", "socket", "time", "datetime", "random", "secrets", "subprocess", "aiohttp"}
 """What a pure module has no use for: clock, network and randomness are handed in."""

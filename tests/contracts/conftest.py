@@ -12,6 +12,8 @@ sys.path.append(str(Path(__file__).parent.parent / "committee"))  # its keys and
 from chain_under_test import Chain
 
 from bridge_client.anvil import anvil
+from bridge_client.artifacts import Artifact
+from bridge_client.compiler import compile_contracts
 
 
 @pytest.fixture(scope="session", params=["prague", "osaka"])
@@ -25,3 +27,9 @@ def chain(started: Chain) -> Iterator[Chain]:
     before = started.snapshot()
     yield started
     started.restore(before)
+
+
+@pytest.fixture(scope="session")
+def test_contracts() -> dict[str, Artifact]:
+    """The contracts that exist only here, compiled."""
+    return compile_contracts(Path(__file__).parent / "solidity", ())
