@@ -82,8 +82,15 @@ def signer() -> None:
     required=True,
     help="Unix socket to make; only this user may open it.",
 )
+@click.option(
+    "--group",
+    metavar="NAME",
+    help="Users of this group may open it too, and have attestations signed: the member's alone.",
+)
 @with_output
-def run_signer(output: Output, keystore: Path, password_file: Path, socket: Path) -> None:
+def run_signer(
+    output: Output, keystore: Path, password_file: Path, socket: Path, group: str | None
+) -> None:
     """Sign attestations for one member until SIGTERM or Ctrl-C.
 
     A second signer, or a member, with the same keystore refuses to start; so does a second member
@@ -94,7 +101,7 @@ def run_signer(output: Output, keystore: Path, password_file: Path, socket: Path
 
         async def serve() -> None:
             stop = set_by(signal.SIGTERM, signal.SIGINT)
-            async with running_signer(key, socket):
+            async with running_signer(key, socket, group=group):
                 _log.info("signing", public_key=key.public_key.hex0x, socket=str(socket))
                 await stop.wait()
             _log.info("stopped")

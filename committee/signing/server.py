@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,20 +15,23 @@ from committee.attestation import Attestation
 from committee.bls import SecretKey
 from committee.signing.signer import LocalSigner
 from committee.signing.wire import QUESTION_BYTES, Status, hang_up
-from da_node.service import logger
+from da_node.service import BadConfiguration, logger
 
 _log = logger(__name__)
 
 
 @asynccontextmanager
-async def running_signer(key: SecretKey, path: Path) -> AsyncIterator[None]:
-    """Signs for one member at a time on a socket that only this user may open.
+async def running_signer(
+    key: SecretKey, path: Path, *, group: str | None = None
+) -> AsyncIterator[None]:
+    """Signs for one member at a time on a socket that only this user may open, and the users of a
+    group where one is named: these can have any attestation signed.
 
     The caller holds the key's lock, so that a socket file that is there belongs to nobody any
-    more: it is what a killed signer has left. Raises OSError.
+    more: it is what a killed signer has left. Raises BadConfiguration, OSError.
     """
     server = _Server(key)
-    listener = await asyncio.start_unix_server(server.serve, sock=_bound(path))
+    listener = await asyncio.start_unix_server(server.serve, sock=_bound(path, group))
     async with listener:
         try:
             yield
@@ -80,8 +84,8 @@ class _Server:
             )
 
 
-def _bound(path: Path) -> socket.socket:
-    """A socket at a path, for this user alone."""
+def _bound(path: Path, group: str | None) -> socket.socket:
+    """A socket at a path, for this user, and for a group where one is named."""
     if path.exists() and not path.is_socket():
         raise FileExistsError(errno.EEXIST, "is there and is no socket", str(path))
     _remove(path)
@@ -89,12 +93,24 @@ def _bound(path: Path) -> socket.socket:
     umask = os.umask(0o177)
     try:
         listening.bind(os.fspath(path))
-    except OSError:
+        if group is not None:
+            _open_to(path, group)
+    except BaseException:
         listening.close()
         raise
     finally:
         os.umask(umask)
     return listening
+
+
+def _open_to(path: Path, group: str) -> None:
+    try:
+        shutil.chown(path, group=group)
+    except LookupError:
+        _remove(path)
+        reason = f"the system has no group {group!r}"
+        raise BadConfiguration(source="command line", name="--group", reason=reason) from None
+    path.chmod(0o660)  # only now: before, it would have been the group of this process
 
 
 def _remove(path: Path) -> None:

@@ -127,5 +127,6 @@ def test_a_disperser_starts_answers_and_stops_at_a_signal(tmp_path: Path, passwo
         with urllib.request.urlopen(listening["url"] + "/v1/node", timeout=20) as answer:
             assert json.load(answer)["keyset_hash"] == keyset().hash.hex0x
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        _, logged = process.communicate(timeout=30)
+        assert "correct horse" not in logged
         assert process.returncode == 0

@@ -7,7 +7,9 @@ import json
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 
+import aiohttp
 import pytest
 from member_specimens import (
     DISPERSER,
@@ -15,12 +17,14 @@ from member_specimens import (
     ME,
     NOW,
     STRANGER,
+    Clock,
     attestation,
     blob,
     body_of,
     certificate,
     committee,
     dispersal,
+    kzg,
     my_arc,
     secret,
     ticket,
@@ -30,10 +34,14 @@ from member_under_test import Running, StartMember
 from committee.attestation import Attestation, verify_attestation
 from committee.bls import PublicKey, SecretKey, Signature
 from committee.documents import Committee
+from committee.member.serving import running_member
+from committee.member.settings import MemberSettings
 from committee.signing.signer import LocalSigner
 from committee.standing.heard import figures_of
+from da_node.api.serving import running_node
 from da_node.client import Client
 from da_node.coding import Column
+from da_node.service import NodeSettings
 from da_node.store.records import indices_of
 
 HOUR = 3600
@@ -67,6 +75,32 @@ def code_of(body: bytes) -> str:
 def figure(running: Running, name: str) -> float:
     """A metric of the member's, its labels summed up."""
     return figures_of(running.member.node.metrics.render())[name]
+
+
+async def test_what_a_member_holds_a_plain_node_serves_from_its_directory(tmp_path: Path) -> None:
+    """As it must where the key is lost."""
+    settings = MemberSettings(
+        directory=tmp_path, port=0, kernel_threads=1, dispersers=DISPERSER.address.hex0x
+    )
+    clock = Clock(NOW)
+    async with (
+        aiohttp.ClientSession() as session,
+        running_member(
+            settings,
+            kzg=kzg(),
+            committees=[committee()],
+            signer=LocalSigner(secret(ME)),
+            clock=clock,
+        ) as (member, url),
+    ):
+        await Running(member, url, clock, session).put(dispersal())
+    plain = NodeSettings(directory=tmp_path, port=0, kernel_threads=1)
+    async with (
+        running_node(plain, kzg=kzg(), clock=clock) as (_, url),
+        Client(url, kzg=kzg()) as client,
+    ):
+        columns = await client.columns(blob().header, list(my_arc()))
+    assert [column.index for column in columns] == list(my_arc())
 
 
 class TestTelling:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import grp
+import os
 import socket
 import stat
 from collections.abc import AsyncIterator
@@ -22,7 +24,7 @@ from committee.signing.remote import remote_signer
 from committee.signing.server import running_signer
 from committee.signing.signer import locked_key
 from committee.signing.wire import hang_up
-from da_node.service import Metrics
+from da_node.service import BadConfiguration, Metrics
 
 PASSWORD = "correct horse"
 
@@ -98,6 +100,19 @@ class TestSigner:
     async def test_only_this_user_may_open_the_socket(self, path: Path) -> None:
         async with running_signer(secret(ME), path):
             assert mode_of(path) == 0o600
+        assert mode_of(path) is None
+
+    async def test_a_group_that_is_named_may_open_it_too(self, path: Path) -> None:
+        group = grp.getgrgid(os.getgid()).gr_name
+        async with running_signer(secret(ME), path, group=group), remote_signer(path) as signer:
+            assert mode_of(path) == 0o660
+            assert path.stat().st_gid == os.getgid()  # noqa: ASYNC240
+            await signer.sign(attestation())
+
+    async def test_a_group_that_does_not_exist_is_named(self, path: Path) -> None:
+        with pytest.raises(BadConfiguration, match="no group 'nobody-has-this'"):
+            async with running_signer(secret(ME), path, group="nobody-has-this"):
+                pass
         assert mode_of(path) is None
 
     async def test_a_second_member_is_refused_until_the_first_is_gone(self, path: Path) -> None:
