@@ -147,7 +147,7 @@ def _margins(committee: Committee, standing: Standing) -> list[str]:
         f"reading   {reading.serving} serve {reading.columns} of {COLUMNS} columns, "
         f"{COLUMNS_NEEDED} are needed: {_may(reading.spare, 'fail')}",
         f"          of what only its signers hold: {_may(reading.spare_of_signers, 'fail')}",
-        f"recovery  {recovery.complete} lack nothing: {_may(recovery.spare, 'be lost')}",
+        f"recovery  {recovery.complete} are not behind: {_may(recovery.spare, 'be lost')}",
     ]
 
 
@@ -180,6 +180,7 @@ def _document(row: Row) -> dict[str, Any]:
         "remarks": list(row.remarks),
         "version": row.version or None,
         "lacks": row.lacks,
+        "is_behind": row.is_behind,
         "used_bytes": None if disk is None else disk.used,
         "budget_bytes": None if disk is None else disk.budget,
         "free_bytes": None if disk is None else disk.free,

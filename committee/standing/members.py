@@ -17,6 +17,12 @@ CLOCK_BOUND_S: Final = 300.0
 """PROTOCOL.md: a member refuses requests signed further from its clock than this."""
 NEARLY_FULL: Final = 0.1
 """Share of the disk that is free, below which a person is told."""
+SETTLING_S: Final = 120.0
+"""A blob that was dispersed since then may still be on its way to a member."""
+UNREAD: Final = 256
+"""Places of each other member's feed, one page, that may be unread at any time."""
+IN_FLIGHT: Final = 16
+"""Blobs, or one in a hundred if that is more, by which members' counts differ at any time."""
 MOST_SHOWN: Final = 200
 """Characters of a reason that a member gives."""
 
@@ -65,6 +71,8 @@ class Row:
     lacks: int | None
     """Blobs that others have and it has not, by its own word; else by which it is behind the
     member with the most."""
+    is_behind: bool
+    """Whether it lacks more than what may be on its way to it just now."""
     disk: Disk | None
     signed_per_minute: float | None
     offset_s: float | None
@@ -88,6 +96,7 @@ def row_of(
     member = committee.members[index]
     identity = None if heard is None else heard.identity
     disk = None if heard is None else _disk(heard)
+    is_behind = heard is not None and _is_behind(heard, most_blobs, committee.keyset.size)
     strange: list[str] = []
     reasons: list[str] = []
     remarks: list[str] = []
@@ -102,6 +111,8 @@ def row_of(
         elif off_s > CLOCK_WARNING_S:
             bound = f"beyond {CLOCK_BOUND_S:.0f} s it signs nothing"
             remarks.append(f"its clock is {int(identity.offset_s):+d} s off; {bound}")
+        if is_behind:
+            remarks.append(f"it is catching up: it lacks {_lacks(heard, most_blobs)} blobs or more")
         if disk is not None and disk.free < NEARLY_FULL * (disk.used + disk.free):
             remarks.append("its disk is nearly full")
         if heard.unready is not None and heard.trouble:
@@ -116,6 +127,7 @@ def row_of(
         remarks=tuple(remark[:MOST_SHOWN] for remark in remarks),
         version="" if identity is None else identity.version,
         lacks=None if heard is None else _lacks(heard, most_blobs),
+        is_behind=is_behind,
         disk=disk,
         signed_per_minute=rate,
         offset_s=None if identity is None else identity.offset_s,
@@ -174,3 +186,12 @@ def _lacks(heard: Heard, most_blobs: float) -> int | None:
     if wanted is not None:
         return int(wanted)
     return None if blobs is None else int(most_blobs - blobs)
+
+
+def _is_behind(heard: Heard, most_blobs: float, members: int) -> bool:
+    figures, lacks = heard.figures, _lacks(heard, most_blobs)
+    if "wanted_blobs" not in figures:
+        return lacks is not None and lacks > max(IN_FLIGHT, most_blobs // 100)
+    unread = figures.get("catch_up_behind", 0.0)
+    waited_s = figures.get("wanted_oldest_seconds", 0.0)
+    return waited_s > SETTLING_S or unread > UNREAD * (members - 1)

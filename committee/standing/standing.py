@@ -62,7 +62,7 @@ class Recovery:
     """How far it is from losing blobs, silent members' disks taken to be whole."""
 
     complete: int
-    """Members of which nobody knows that they lack a blob."""
+    """Members of which nobody knows that they lack more than what is on its way to them."""
     spare: int
     """Disks of these that may be lost for good; −1 where already too many lack something."""
 
@@ -109,7 +109,7 @@ def stand(
     )
     keyset = committee.keyset
     serving = tuple(row.index for row in rows if row.serves)
-    complete = tuple(row.index for row in rows if not row.lacks)
+    complete = tuple(row.index for row in rows if not row.is_behind)
     signing = Signing(
         able=sum(row.state is State.SIGNS for row in rows), threshold=keyset.threshold
     )

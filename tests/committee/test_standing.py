@@ -226,11 +226,39 @@ def test_where_most_clocks_agree_on_another_time_it_is_ours_that_is_wrong(offset
 
 
 def test_a_member_behind_the_fullest_lacks_the_difference_and_its_own_word_counts_first():
-    heard = [well(0), well(1, store_blobs=90), well(2, wanted_blobs=5), SILENT]
+    heard = [well(0), well(1, store_blobs=50), well(2, wanted_blobs=5), SILENT]
     found = standing(*heard)
-    assert [row.lacks for row in found.rows] == [0, 10, 5, None]
+    assert [row.lacks for row in found.rows] == [0, 50, 5, None]
+    assert [row.is_behind for row in found.rows] == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("figures", "is_behind"),
+    [
+        ({"store_blobs": 84}, False),
+        ({"store_blobs": 83}, True),
+        ({"wanted_blobs": 9, "wanted_oldest_seconds": 119}, False),
+        ({"wanted_blobs": 9, "wanted_oldest_seconds": 121}, True),
+        ({"wanted_blobs": 0, "store_blobs": 1}, False),
+        ({"wanted_blobs": 0, "catch_up_behind": 768}, False),
+        ({"wanted_blobs": 0, "catch_up_behind": 769}, True),
+    ],
+)
+def test_what_may_be_on_its_way_to_a_member_does_not_make_it_behind(figures, is_behind):
+    found = all_but(1, well(1, **figures))
+    assert found.rows[1].is_behind is is_behind
+    assert found.recovery.complete == (3 if is_behind else 4)
+    assert any("catching up" in text for text in found.warnings) == is_behind
+    assert found.rows[1].state is State.SIGNS
+
+
+def test_members_that_are_behind_count_as_lost_disks():
+    behind = {"wanted_blobs": 10, "wanted_oldest_seconds": 1e6}
+    found = standing(well(0), well(1), well(2, **behind), well(3, **behind))
     assert (found.recovery.complete, found.recovery.spare) == (2, 0)
     assert "one more lost disk may lose blobs" in found.warnings
+    found = standing(well(0), *(well(i, **behind) for i in (1, 2, 3)))
+    assert "so many members lack blobs that some may be lost" in found.warnings
 
 
 def test_how_full_a_member_is_is_what_its_metrics_say():
