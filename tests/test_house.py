@@ -57,6 +57,8 @@ PURE = {"da_node.retention"} | {
         "standing.standing",
         "disperser.spreading",
         "disperser.tenants",
+        "disperser.terms",
+        "disperser.cursors",
         "devnet.faults",
         "devnet.pieces",
         "devnet.spoiling",

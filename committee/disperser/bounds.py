@@ -41,6 +41,19 @@ UPLOADS_IN_MEMORY: Final = 8
 READ_MEMORY_BYTES: Final = 512 << 20
 """Memory of all answers being sent; one answer larger than this is sent alone."""
 
+SUBSCRIBERS: Final = 256
+"""Event streams open at once."""
+
+SUBSCRIBER_BACKLOG: Final = 1024
+"""Events a stream may be behind before it is ended, to resume by its cursor. Streams share the
+events, of about 2 KB each: with 128 members' feeds at worst 256 MB, with the usual one 2 MB."""
+
+HEARTBEAT_S: Final = 15.0
+"""Silence on an event stream after which a comment is sent; proxies cut off after 30 or 60."""
+
+FEED_RETRY: Final = RetryPolicy(attempts=1)
+"""A feed that broke off is not taken up before it is known to be the same node's."""
+
 RATE_BURST_S: Final = 2
 """A client that paused may read so many seconds' worth at once."""
 

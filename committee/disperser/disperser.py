@@ -14,14 +14,17 @@ from committee.certificate import Certificate, VerifiedCertificate, verify_certi
 from committee.disperser.bounds import (
     CONNECTIONS_PER_READ,
     CONNECTIONS_PER_UPLOAD,
+    FEED_RETRY,
     RATE_BURST_S,
     RATE_CLIENTS,
     READ_MEMORY_BYTES,
     READ_RETRY,
+    SUBSCRIBERS,
     THREADS,
     UPLOADS_IN_MEMORY,
 )
 from committee.disperser.certificates import BETTER_S, best_certificate
+from committee.disperser.feeds import Feeds, sources
 from committee.disperser.intake import Intake
 from committee.disperser.members import Keeping, Members
 from committee.disperser.metrics import DisperserMetrics
@@ -120,6 +123,14 @@ class Disperser:
             ),
             lasting_s=settings.request_timeout_s,
         )
+        self.feeds = Feeds(
+            client=lambda: self.client,
+            make_follower=partial(
+                Client, kzg=kzg, limits=Limits(connections=1), policy=FEED_RETRY, pace=pace
+            ),
+            sources=lambda: sources(self.succession, self.clock()),
+        )
+        self.streams = Admission("event streams", max_count=SUBSCRIBERS, max_bytes=0)
         self.uploads = Admission(
             "uploads",
             max_count=settings.max_uploads,
@@ -143,6 +154,11 @@ class Disperser:
         self._warming = asyncio.create_task(asyncio.to_thread(self._kzg.warm))
         self._warming.add_done_callback(_report_end)
 
+    def stopping(self) -> None:
+        """Tell balancers, and end the event streams, which would not end by themselves."""
+        self.health.stop("stopping")
+        self.feeds.end()
+
     async def stop(self) -> None:
         """Finish what was taken in, and close everything.
 
@@ -153,6 +169,7 @@ class Disperser:
         if self._warming is not None:
             self._warming.cancel()
             await asyncio.gather(self._warming, return_exceptions=True)
+        await self.feeds.close()
         await self.members.close()
         await self._transport.close()
         await asyncio.to_thread(self._close)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import hdrs, web
 
 from committee.disperser.disperser import Disperser
-from da_node.client import BlobStatus, FeedEvent
+from da_node.client import BlobStatus
 from da_node.coding import COLUMNS, DATA_COLUMNS, POINTS, BlobId, column_bytes, point_bytes
 from da_node.service import HoldfastError
 from da_node.service.http import parameters
@@ -101,31 +101,6 @@ async def get_points(disperser: Disperser, request: web.Request) -> web.StreamRe
         known = await disperser.keeping(header.blob_id)
         points = await disperser.client.points(header, wanted, custody=known.custody)
         return await _send(disperser, request, [point.serialize() for point in points])
-
-
-async def get_page(disperser: Disperser, request: web.Request) -> web.Response:
-    """The first member's feed: cursors belong to one node."""
-
-    def number(name: str, otherwise: int, *, least: int, most: int) -> int:
-        text = parameters.single(request.query.getall(name, []), name)
-        return otherwise if text is None else parameters.number(text, name, least=least, most=most)
-
-    after = number("after", 0, least=0, most=parameters.CURSOR_BOUND)
-    limit = number("limit", parameters.FEED_DEFAULT, least=1, most=parameters.FEED_LIMIT)
-    label = parameters.label(parameters.single(request.query.getall("label", []), "label"), "label")
-    events = await disperser.client.list(after, limit, label or None)
-    return json_answer({"blobs": [_event(event) for event in events]})
-
-
-def _event(event: FeedEvent) -> dict[str, Any]:
-    return {
-        "cursor": event.cursor,
-        "blob_id": event.blob_id.hex0x,
-        "header": "0x" + event.header.serialize().hex(),
-        "expires_at": event.expires_at,
-        "label": event.label,
-        "certificate": None if event.certificate is None else "0x" + event.certificate.hex(),
-    }
 
 
 async def _statuses(disperser: Disperser, blob_id: BlobId) -> list[BlobStatus]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import hdrs, web
 
-from committee.disperser import reading
+from committee.disperser import feed, reading
 from committee.disperser.disperser import Disperser
 from committee.documents import Committee
 from committee.values import KeysetHash
@@ -18,6 +18,7 @@ from da_node.service.http import parameters
 from da_node.service.http.answers import NOT_CACHED, json_answer
 from da_node.service.http.routes import (
     BLOB_ID,
+    EVENTS,
     JSON,
     OCTETS,
     READ_PROBLEMS,
@@ -160,16 +161,33 @@ def disperser_routes(disperser: Disperser) -> list[Route]:
         Route(
             method="GET",
             path="/v1/blobs",
-            handler=bound(reading.get_page),
-            summary="The first member's feed after a cursor, in order.",
+            handler=bound(feed.get_page),
+            summary="The feed: blobs stored and certified after a cursor, in a member's order.",
             parameters=(
-                _query("after", "Cursor of the last blob already seen.", _NUMBER),
-                _query("limit", "Most blobs in the answer.", _NUMBER),
-                _query("label", "Only blobs posted under this label.", _TEXT),
+                _query("after", "Cursor of the last event already seen.", _NUMBER),
+                _query("limit", "Most events in the answer.", _NUMBER),
+                _LABEL,
             ),
             answers={200: JSON},
-            problems=(400, 429, 502, 504),
+            problems=(400, 429, 502, 503, 504),
             guard=Guard.READ,
+        ),
+        Route(
+            method="GET",
+            path="/v1/events",
+            handler=bound(feed.get_events),
+            summary="The feed as it grows, as server-sent events.",
+            parameters=(
+                _LABEL,
+                _field(
+                    feed.LAST_EVENT_ID,
+                    "Cursor of the last event seen; only what comes from now on without it.",
+                ),
+            ),
+            answers={200: EVENTS},
+            problems=(400, 429, 502, 503, 504),
+            guard=Guard.READ,
+            timed=False,
         ),
         Route(
             method="GET",
@@ -259,3 +277,6 @@ def _field(name: str, meaning: str) -> Parameter:
 
 def _query(name: str, meaning: str, schema: dict[str, Any], *, required: bool = False) -> Parameter:
     return Parameter(name=name, place="query", meaning=meaning, schema=schema, required=required)
+
+
+_LABEL: Final = _query("label", "Only blobs posted under this label.", _TEXT)

@@ -106,7 +106,7 @@ async def running_disperser(
         yield disperser, site.url
     finally:
         # In this order: no new requests, then those under way, then what they left behind.
-        disperser.health.stop("stopping")
+        disperser.stopping()
         await runner.cleanup()
         await disperser.stop()
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from da_node.node.bounds import HEARTBEAT_S
 from da_node.node.node import Node
-from da_node.service import Lagged, Subscription, encode_comment, encode_event
+from da_node.service import Lagged, Subscription, encode_event
 from da_node.service.http import parameters
-from da_node.service.http.answers import NOT_CACHED, json_answer
-from da_node.service.http.deadlines import Watch
-from da_node.service.http.routes import EVENTS
+from da_node.service.http.answers import json_answer
+from da_node.service.http.event_stream import EventStream
 from da_node.store import FeedEntry
 
 LAST_EVENT_ID: Final = "Last-Event-ID"
@@ -42,7 +40,6 @@ async def get_events(node: Node, request: web.Request) -> web.StreamResponse:
     label = _label(request)
     with node.events.subscribe() as news:
         stream = _Stream(node, request, label, node.store.last_cursor() if after is None else after)
-        await stream.open()
         # The reader resumes by its cursor, here or elsewhere.
         with suppress(Lagged, StopAsyncIteration):
             await stream.follow(news)
@@ -62,45 +59,25 @@ def event_document(entry: FeedEntry) -> dict[str, Any]:
     }
 
 
-class _Stream:
+class _Stream(EventStream):
     """One subscriber's stream."""
 
     def __init__(self, node: Node, request: web.Request, label: str | None, cursor: int) -> None:
+        super().__init__(request, pace=node.pace, timers=node.timers, heartbeat_s=HEARTBEAT_S)
         self._node = node
-        self._request = request
         self._label = label
         self._cursor = cursor
         """All up to here has been sent, or was not asked for."""
-        self.response = web.StreamResponse(
-            headers={
-                hdrs.CONTENT_TYPE: EVENTS,
-                hdrs.CACHE_CONTROL: NOT_CACHED,
-                "X-Accel-Buffering": "no",
-            }
-        )
-
-    async def open(self) -> None:
-        """Send the header, and a first byte, so that proxies let it through."""
-        await self.response.prepare(self._request)
-        await self._write(encode_comment("holdfast"))
 
     async def follow(self, news: Subscription[int]) -> None:
         """Send what there is and what comes. Raises Lagged, StopAsyncIteration."""
+        await self.open(str(self._cursor))
         await self._catch_up()
         while True:
-            newest = await self._next(news)
-            if newest > self._cursor:  # or the feed had it when it was last read
+            newest = await self.next(news)
+            if newest is not None and newest > self._cursor:  # or the last reading had it
                 await self._catch_up()
                 self._cursor = max(self._cursor, newest)
-
-    async def _next(self, news: Subscription[int]) -> int:
-        """The next cursor broadcast; the silence before it is broken by comments."""
-        while True:
-            try:
-                async with asyncio.timeout(HEARTBEAT_S):
-                    return await news.get()
-            except TimeoutError:
-                await self._write(encode_comment())
 
     async def _catch_up(self) -> None:
         page = parameters.FEED_DEFAULT
@@ -109,20 +86,10 @@ class _Stream:
                 self._node.store.feed, self._cursor, page, self._label
             )
             if entries:
-                await self._write(b"".join(map(_event, entries)))
+                await self.send(b"".join(map(_event, entries)))
                 self._cursor = entries[-1].cursor
             if len(entries) < page:
                 return
-
-    async def _write(self, data: bytes) -> None:
-        """Send; a reader that does not take it in its time is cut off."""
-
-        def cut_off() -> None:
-            if self._request.transport is not None:
-                self._request.transport.abort()
-
-        with Watch(self._node.timers, self._node.pace(), progress=lambda: 0, expire=cut_off):
-            await self.response.write(data)
 
 
 def _event(entry: FeedEntry) -> bytes:

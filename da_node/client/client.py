@@ -289,6 +289,11 @@ class Client:
             answer = await self._transport.ask(url, feed.page_request(after, limit, label))
             return feed.page_of(url, answer)
 
+    async def newest_cursor(self, *, node: str | None = None) -> int:
+        """The cursor of the newest event in a node's feed; `events` after it misses nothing."""
+        async with self._within("asking for the newest event"):
+            return await feed.newest_cursor(self._transport, node or self.nodes[0])
+
     def events(
         self, after: int | None = None, label: str | None = None, *, node: str | None = None
     ) -> AsyncGenerator[FeedEvent, None]:

@@ -15,6 +15,8 @@ from da_node.service import EventDecoder, StreamTooLong
 
 EVENT_BYTES: Final = 4096
 """Longest event: 90 bytes of header and 244 of certificate in hex, a label, names, with room."""
+CURSOR_DIGITS: Final = 19
+"""Enough for every cursor."""
 
 
 def page_request(after: int, limit: int, label: str | None) -> Request:
@@ -27,6 +29,24 @@ def page_of(node: str, answer: Answer) -> list[FeedEvent]:
     """The blobs of a page. Raises FalseAnswer."""
     page = decode(node, "page", answer.body, PageDocument)
     return [event_of(node, document) for document in page.blobs]
+
+
+async def newest_cursor(transport: Transport, node: str) -> int:
+    """The cursor of the newest event, which a stream that begins now begins after.
+
+    Asks once. Raises what comes instead of an answer, FalseAnswer.
+    """
+    request = Request(path="/v1/events", answer_bytes=EVENT_BYTES)
+    decoder = EventDecoder(max_event_bytes=EVENT_BYTES)
+    try:
+        async with aclosing(transport.stream(node, request)) as chunks:
+            async for chunk in chunks:
+                _events(node, decoder, chunk)
+                if decoder.last_id.isascii() and decoder.last_id.isdecimal():
+                    return int(decoder.last_id[:CURSOR_DIGITS])
+    except Failed as failed:
+        raise failed.failure.error from None
+    raise FalseAnswer(url=node, what="stream", reason="it does not say where it begins")
 
 
 async def follow(
@@ -54,6 +74,8 @@ async def follow(
                     for event in _events(node, decoder, chunk):
                         cursor = str(event.cursor)
                         yield event
+                    # The node names its cursor before the first event as well.
+                    cursor = decoder.last_id or cursor
             failure = Failure(error=PeerUnreachable(url=node, reason="the node ended the stream"))
         except Failed as failed:
             failure = failed.failure

@@ -33,6 +33,11 @@ def encode_event(data: str, *, id: str, event: str | None = None) -> bytes:
     return ("\n".join(lines) + "\n\n").encode()
 
 
+def encode_id(id: str) -> bytes:
+    """No event: only the id that a reader resumes with from here on."""
+    return f"id: {id}\n\n".encode()
+
+
 def encode_comment(text: str = "") -> bytes:
     """A line that readers ignore: keeps proxies from closing a quiet stream."""
     return f": {text}\n\n".encode()
@@ -48,6 +53,8 @@ class EventDecoder:
         self._data_bytes = 0
         self._event = ""
         self._id = ""
+        self.last_id = ""
+        """With what to resume after all that has been given out so far; empty if not named."""
         self.retry_ms: int | None = None
         """Reconnection time the server asked for, in milliseconds."""
 
@@ -85,6 +92,7 @@ class EventDecoder:
     def _dispatch(self) -> ServerEvent | None:
         data, kind = self._data, self._event or "message"
         self._data, self._data_bytes, self._event = [], 0, ""
+        self.last_id = self._id
         if not data:
             return None
         return ServerEvent(id=self._id, event=kind, data="\n".join(data))

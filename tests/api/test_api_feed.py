@@ -109,6 +109,17 @@ async def test_a_stream_resumes_after_the_last_event_seen(running: Running) -> N
     assert [event["blob_id"] for event in seen] == [answer["blob_id"] for answer in posted[1:]]
 
 
+async def test_a_stream_names_its_cursor_before_the_first_event(running: Running) -> None:
+    """Whoever is cut off then resumes there, and misses nothing."""
+    for number in range(3):
+        await running.post(bytes([number]))
+    for headers, expected in (({}, b"3"), ({"Last-Event-ID": "1"}, b"1")):
+        url = running.url + "/v1/events"
+        async with running.session.get(url, headers=headers) as response:
+            await response.content.readuntil(b"\n\n")
+            assert await response.content.readuntil(b"\n\n") == b"id: " + expected + b"\n\n"
+
+
 async def test_a_stream_of_a_label_brings_only_that(running: Running) -> None:
     async with events(running, "?label=b") as following:
         await running.post(b"1", label="a")
@@ -121,7 +132,8 @@ async def test_a_quiet_stream_has_a_heartbeat(
 ) -> None:
     monkeypatch.setattr(feed, "HEARTBEAT_S", 0.001)
     async with running.session.get(running.url + "/v1/events") as response:
-        await response.content.readuntil(b"\n\n")
+        assert await response.content.readuntil(b"\n\n") == b": holdfast\n\n"
+        assert await response.content.readuntil(b"\n\n") == b"id: 0\n\n"
         assert await response.content.readuntil(b"\n\n") == b": \n\n"
 
 

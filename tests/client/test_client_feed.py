@@ -10,6 +10,7 @@ from fake_node import document, hang, refuse, reply, stream
 from da_node.client import Limits, RetryPolicy
 from da_node.errors import FalseAnswer, NotReady, PeerUnreachable
 from da_node.service import encode_comment, encode_event
+from da_node.service.sse import encode_id
 
 
 def events_of(node, *blobs):
@@ -139,3 +140,26 @@ async def test_a_stream_can_be_abandoned_while_it_waits(start, connect):
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_a_stream_that_breaks_off_before_its_first_event_goes_on_where_it_began(
+    start, connect, sample
+):
+    node = await start()
+    node.script["events"] += [stream(encode_id("7")), stream(*events_of(node, sample.blob))]
+    await take((await connect(node)).events(), 1)
+    assert [request.headers.get("Last-Event-ID") for request in node.requests] == [None, "7"]
+
+
+async def test_the_newest_cursor_is_where_a_stream_begins(start, connect):
+    node = await start()
+    node.script["events"].append(stream(encode_comment("hello"), encode_id("7")))
+    assert await (await connect(node)).newest_cursor() == 7
+
+
+@pytest.mark.parametrize("chunks", [(), (encode_comment("hello"),), (encode_id("x"),)])
+async def test_a_stream_that_does_not_say_where_it_begins_is_false(start, connect, chunks):
+    node = await start()
+    node.script["events"].append(stream(*chunks))
+    with pytest.raises(FalseAnswer):
+        await (await connect(node)).newest_cursor()

@@ -11,6 +11,7 @@ from da_node.service import (
     encode_comment,
     encode_event,
 )
+from da_node.service.sse import encode_id
 
 STREAM = (
     b"retry: 1500\n"
@@ -74,3 +75,20 @@ def test_an_event_without_a_type_is_a_message():
 def test_an_endless_line_or_event_is_cut_off(chunk, what):
     with pytest.raises(StreamTooLong, match=f"{what} of more than 100 bytes"):
         _decode([chunk] * 11, max_event_bytes=100)
+
+
+def test_an_id_by_itself_is_no_event_and_is_where_to_resume():
+    decoder = EventDecoder(max_event_bytes=100)
+    assert decoder.feed(encode_comment() + encode_id("7")) == []
+    assert decoder.last_id == "7"
+
+
+def test_one_resumes_after_what_was_given_out_not_after_what_has_begun():
+    decoder = EventDecoder(max_event_bytes=100)
+    first, second = encode_event("a", id="1"), encode_event("b", id="2")
+    for cut in range(len(second) - 1):
+        decoder.feed(first + second[:cut])
+        assert decoder.last_id == "1"
+        decoder = EventDecoder(max_event_bytes=100)
+    decoder.feed(first + second)
+    assert decoder.last_id == "2"
