@@ -129,7 +129,7 @@ def row_of(
         lacks=None if heard is None else _lacks(heard, most_blobs),
         is_behind=is_behind,
         disk=disk,
-        signed_per_minute=rate,
+        signed_per_minute=None if identity is None else rate,
         offset_s=None if identity is None else identity.offset_s,
         uncertainty_s=None if identity is None else identity.uncertainty_s,
     )

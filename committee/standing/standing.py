@@ -186,7 +186,7 @@ def _of_committee(
         )
     elif reading.spare == 0:
         found.append("one more silent member may end reading")
-    elif reading.spare_of_signers < 0:
+    if reading.spare_of_signers < 0 <= reading.spare:
         found.append("blobs that only their signers hold may be out of reach")
     if recovery.spare < 0:
         found.append("so many members lack blobs that some may be lost")

@@ -51,7 +51,7 @@ def well(index: int, of: Committee | None = None, **figures: float) -> Heard:
 
 
 def standing(*heard: Heard | None, of: Committee | None = None, now: int = NOW) -> Standing:
-    return stand(of or committee(), heard, [None] * len(heard), now=now)
+    return stand(of or committee(), heard, [6.0] * len(heard), now=now)
 
 
 def all_but(index: int, other: Heard | None) -> Standing:
@@ -89,6 +89,10 @@ def test_the_margins_shrink_with_every_silent_member(silent, verdict, signing, r
     assert found.reading.spare_of_signers == of_signers
     assert found.recovery.spare == 2  # their disks are taken to be whole
     assert [row.index for row in found.rows if row.state is State.SILENT] == silent
+    rates = [row.signed_per_minute for row in found.rows]
+    assert rates == [None if i in silent else 6.0 for i in range(4)]
+    out_of_reach = "blobs that only their signers hold may be out of reach" in found.warnings
+    assert out_of_reach == (of_signers < 0 <= reading)
 
 
 def test_the_margin_for_reading_is_that_of_trying_every_failure():
