@@ -21,6 +21,9 @@ LIAR_AVOIDED_S: Final = 600.0
 """The same for one that served something false."""
 SMALL_BYTES: Final = 64 << 10
 """Answers up to this size tell how soon a node answers, longer ones how fast it sends."""
+LIKELY_BYTE_S: Final = 1e-9
+"""Seconds a byte as long as nothing has been measured; all that counts is that more takes longer.
+"""
 WEIGHT: Final = 0.3
 """Of the newest measurement in an estimate."""
 
@@ -47,6 +50,18 @@ class _Known:
     """Time that a byte of a long answer takes."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """How long a node's answer may take."""
+
+    latency_s: float
+    item_s: float
+
+    def seconds(self, items: int) -> float:
+        """For so many items."""
+        return self.latency_s + items * self.item_s
+
+
 class Acquaintances:
     """The nodes of one client."""
 
@@ -69,17 +84,19 @@ class Acquaintances:
         """The nodes in their order, those to be avoided last."""
         return sorted(nodes, key=lambda node: self.is_avoided(node, now))
 
-    def expected_s(self, node: str, byte_count: int) -> float:
-        """Time that an answer of so many bytes is expected to take. A node that is not known yet
-        is taken to be as good as the best.
+    def expected(self, nodes: Iterable[str], item_bytes: int) -> dict[str, Expectation]:
+        """How long answers of items of so many bytes may take. A node that is not known yet is
+        taken to be as good as the best.
         """
-        known = self._nodes[node]
-        latency_s, byte_s = known.latency_s, known.byte_s
-        if latency_s is None:
-            latency_s = _least((other.latency_s for other in self._nodes.values()), 0.0)
-        if byte_s is None:
-            byte_s = self.best_byte_s or 1e-9
-        return latency_s + byte_count * byte_s
+        latency_s = _least((known.latency_s for known in self._nodes.values()), 0.0)
+        byte_s = self.best_byte_s or LIKELY_BYTE_S
+        return {
+            node: Expectation(
+                latency_s=_or(self._nodes[node].latency_s, latency_s),
+                item_s=_or(self._nodes[node].byte_s, byte_s) * item_bytes,
+            )
+            for node in nodes
+        }
 
     @property
     def best_byte_s(self) -> float | None:
@@ -124,6 +141,10 @@ class Acquaintances:
 
 def _weighed(estimate: float | None, measured: float) -> float:
     return measured if estimate is None else estimate + WEIGHT * (measured - estimate)
+
+
+def _or(estimate: float | None, otherwise: float) -> float:
+    return otherwise if estimate is None else estimate
 
 
 def _least(estimates: Iterable[float | None], otherwise: T) -> float | T:

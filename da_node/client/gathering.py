@@ -36,13 +36,15 @@ Custody = Mapping[str, Collection[int]]
 """Columns that each node keeps of one blob, by its URL."""
 
 QUESTIONS: Final = 16
-"""Questions under way at once; the longest overdue makes way where there are too many."""
+"""Questions under way at once; those longest overdue make way where there are too many."""
 QUESTIONS_PER_NODE: Final = 2
 """One is sent while the other is on its way."""
-BATCH_BYTES: Final = 4 << 20
-"""Most bytes of columns in one question, so that at most 64 MiB wait to be verified."""
+BATCH_BYTES: Final = 6 << 20
+"""Most bytes of columns in one question, so that at most 96 MiB wait to be verified."""
 SLOW_BYTE_S: Final = 1 / (1 << 20)
 """Seconds a byte beyond which a node is slow, as long as no other has shown what is usual."""
+STAND_INS: Final = 2
+"""Columns that may stand in for one that only nodes hold which failed lately."""
 SLOWER: Final = 4
 """A node that takes so many times as long as the fastest one is slow."""
 
@@ -158,20 +160,26 @@ class Gathering:
         straight = [column for column in lacking if column in self._askable(trusted)]
         covered = len(straight) == len(lacking)
         self._is_short = False
-        begun = self._hear(trusted, now)
+        begun = self._ask(straight, trusted, now) + self._hear(trusted, now)
         if covered or self._is_fresh(What.ARC, now):
-            return begun + self._ask(straight, trusted, now)
-        if (plan := self._plan(trusted, lacking, coming)) is not None:
+            return begun
+        coming.update(straight)
+        lacking = [column for column in lacking if column not in coming]
+        plan = self._plan(trusted, lacking, coming)
+        # For a short range it is cheaper to see whether one that failed lately is well again.
+        if plan is not None and len(plan) > STAND_INS * len(lacking):
+            plan = None if self._askable(usable).issuperset(lacking) else plan
+        if plan is not None:
             return begun + self._ask(plan, trusted, now)
         begun += self._hear(usable, now)
         if self._is_fresh(What.ARC, now):
-            return begun + self._ask(straight, trusted, now)
+            return begun
         if (plan := self._plan(usable, lacking, coming)) is not None:
             return begun + self._ask(plan, usable, now)
         self._is_short = True
         begun += self._begin_each(What.STATUS, self._unasked, usable, now)
         if self._is_fresh(What.STATUS, now):
-            return begun + self._ask(straight, trusted, now)
+            return begun
         # Too few to do by themselves; they still count, beside points or others to come.
         rest = self._askable(usable) if self._any_64 else self._askable(usable) & set(lacking)
         return begun + self._ask(sorted(rest - coming), usable, now)
@@ -186,7 +194,8 @@ class Gathering:
         ]
         if not dropped and len(self._under_way) >= QUESTIONS:
             overdue = [one for one in self._under_way.values() if self._is_overdue(one, now)]
-            dropped = sorted(overdue, key=lambda one: one.heard_at)[:1]
+            overdue.sort(key=lambda one: (one.question.what is What.COLUMNS, one.heard_at))
+            dropped = overdue[: QUESTIONS // 2]
         for one in dropped:
             self._drop(one, now)
         return [one.question for one in dropped]
@@ -304,10 +313,10 @@ class Gathering:
         # Data first; of the parity what those hold who will have answered first.
         data = [column for column in candidates if column < DATA_COLUMNS][:needed]
         parity = candidates[len(data) :] if len(data) < needed else []
-        assigned = self._assign(parity, nodes)
+        expected = self._known.expected(nodes, self._column_bytes)
         quickest = sorted(
-            (self._expected_s(node, place), column)
-            for node, columns in assigned.items()
+            (expected[node].seconds(place), column)
+            for node, columns in self._assign(parity, nodes).items()
             for place, column in enumerate(columns, 1)
         )
         return data + sorted(column for _, column in quickest[: needed - len(data)])
@@ -325,18 +334,16 @@ class Gathering:
         holders = {
             column: [node for node in nodes if column in self._columns[node]] for column in columns
         }
+        expected = self._known.expected(nodes, self._column_bytes)
         assigned: dict[str, list[int]] = {node: [] for node in nodes}
         # Columns with few holders first, so that the others can go where there is room.
         for column, those in sorted(holders.items(), key=lambda item: len(item[1])):
             if not those:
                 continue
-            node = min(those, key=lambda node: (self._expected_s(node, load[node] + 1), load[node]))
+            node = min(those, key=lambda node: (expected[node].seconds(load[node] + 1), load[node]))
             load[node] += 1
             assigned[node].append(column)
         return assigned
-
-    def _expected_s(self, node: str, count: int) -> float:
-        return self._known.expected_s(node, count * self._column_bytes)
 
     # ------------------------------------------------------------ inside: asking
 

@@ -33,7 +33,7 @@ from da_node.errors import FalseAnswer
 from da_node.service import logger
 
 POINT_REQUESTS: Final = 4
-"""Requests for points at once, hedges not counted: at most 4 · 4 MiB wait to be verified."""
+"""Requests for points at once, hedges not counted: at most 4 · 6 MiB wait to be verified."""
 
 _log = logger(__name__)
 

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from da_node.client import NodeInfo, RetryPolicy
 from da_node.client.acquaintance import AVOIDED_S, BELIEVED_S, LIAR_AVOIDED_S, Acquaintances
-from da_node.client.gathering import QUESTIONS, QUESTIONS_PER_NODE, Gathering, Question, What
+from da_node.client.gathering import (
+    BATCH_BYTES,
+    QUESTIONS,
+    QUESTIONS_PER_NODE,
+    SLOWER,
+    Gathering,
+    Question,
+    What,
+)
 from da_node.client.retry import Failure
 from da_node.client.roll import Roll
 from da_node.errors import FalseAnswer, PeerUnreachable, UnknownBlob
@@ -165,7 +173,8 @@ def test_parity_comes_from_the_fastest_too():
 def test_large_columns_come_in_several_questions_a_few_at_a_time():
     one = read({"a": range(128)}, size=1 << 20)
     first = one.due()
-    assert [len(q.columns) for q in first] == [4] * QUESTIONS_PER_NODE
+    assert len(first) == QUESTIONS_PER_NODE
+    assert all(0 < len(q.columns) << 20 <= BATCH_BYTES for q in first)
     assert one.due() == []
     one.gathering.arrived(first[0])
     (second,) = one.due()
@@ -234,12 +243,16 @@ def test_but_one_that_is_much_slower_than_others_is_not_waited_for_alone():
     arcs = {"a": range(64), "b": range(64)}
     known = acquainted(arcs)
     for node in arcs:
-        known.measured(node, 1 << 20, 0.25)  # 4 MiB a second, so 4 s is slow for 4 MiB
+        known.measured(node, 1 << 20, 1 / SLOWER)  # so that a second is slow for each column
     one = Read(arcs, known=known, size=1 << 20)
     questions = one.due()
+    slow_s = min(len(question.columns) for question in questions)
     for question in questions:
-        one.gathering.progressed(question, 5.9)
-    assert one.gathering.wakes_at(5.9) == 4 + HEDGE_S
+        one.gathering.progressed(question, slow_s)
+    assert one.gathering.wakes_at(slow_s) == slow_s + HEDGE_S
+    for question in questions:
+        one.gathering.progressed(question, slow_s + HEDGE_S - 0.1)
+    assert one.gathering.wakes_at(slow_s) == slow_s + HEDGE_S
 
 
 def test_an_answer_that_is_being_verified_is_not_overdue():
@@ -259,15 +272,27 @@ def test_a_slow_node_is_waited_for_where_there_is_no_other():
     assert one.gathering.is_complete
 
 
-def test_the_longest_silent_makes_way_where_there_are_too_many():
+def test_the_longest_silent_make_way_where_there_are_too_many():
     many = {f"n{place}": range(128) for place in range(QUESTIONS + 3)}
     one = Read(many)
-    assert len(one.due()) == QUESTIONS
+    silent = one.due()
+    assert len(silent) == QUESTIONS
     assert one.due(HEDGE_S) == []
-    (dropped,) = one.gathering.drop_pointless(HEDGE_S)
-    (question,) = one.due(HEDGE_S)
-    assert question.what is What.ARC
-    assert question.node != dropped.node
+    assert one.gathering.drop_pointless(HEDGE_S) == silent[: QUESTIONS // 2]
+    asked_now = one.due(HEDGE_S)
+    assert {q.what for q in asked_now} == {What.ARC}
+    assert {q.node for q in asked_now} == set(many) - {q.node for q in silent}
+
+
+def test_columns_are_asked_for_before_more_nodes_are_heard():
+    many = {f"n{place}": range(128) for place in range(QUESTIONS + 3)}
+    one = Read(many)
+    one.due()
+    first = Question(number=0, node="n0", what=What.ARC)
+    one.known.heard(info("n0", range(128)), 0)
+    one.gathering.learned(first, range(128))
+    (question,) = one.due()
+    assert (question.node, question.columns) == ("n0", tuple(DATA))
 
 
 # ---------------------------------------------------------------- failures
@@ -313,7 +338,7 @@ def test_what_a_node_failed_to_deliver_is_asked_of_others_and_not_of_it_again():
 
 def test_what_nodes_hold_beyond_what_they_keep_is_asked_for_where_that_is_too_little():
     one = read({"a": range(32), "b": range(10, 40)})
-    first, second, *columns = one.due()
+    *columns, first, second = one.due()
     assert [(q.node, q.what) for q in (first, second)] == [("a", What.STATUS), ("b", What.STATUS)]
     assert sorted(c for q in columns for c in q.columns) == list(range(40))
     one.fail(first, failure=REFUSED)
@@ -323,7 +348,7 @@ def test_what_nodes_hold_beyond_what_they_keep_is_asked_for_where_that_is_too_li
 
 def test_what_is_too_little_still_comes_in_and_then_it_is_stuck():
     one = read({"a": range(10), "b": range(64, 74)})
-    first, second, data = one.due()
+    data, first, second = one.due()
     assert asked([data]) == {"a": list(range(10))}
     for question in (first, second):
         one.gathering.learned(question, one.arcs[question.node])
@@ -422,6 +447,15 @@ def test_an_avoided_node_is_asked_where_the_others_are_not_enough():
     assert set(asked(Read(arcs, known=known).due())) == {"a", "b"}
 
 
+def test_for_a_short_range_one_that_failed_lately_is_asked_before_64_others():
+    known = acquainted(FOUR)
+    known.failed("a", 0)
+    one = Read(FOUR, wanted=[5], known=known)
+    assert asked(one.due()) == {"a": [5]}
+    # And no longer than the hedge delay is lost by that.
+    assert sum(map(len, asked(one.due(HEDGE_S)).values())) == 64
+
+
 def test_a_liar_is_avoided_for_longer():
     known = acquainted(FOUR)
     known.lied("a", 0)
@@ -437,8 +471,9 @@ def test_estimates_follow_what_is_measured():
     for _ in range(40):
         known.measured("a", 1_000_000, 2.0)
         known.measured("a", 90, 0.1)
-    assert known.expected_s("a", 3_000_000) == pytest.approx(6.1)
-    assert known.expected_s("b", 3_000_000) == pytest.approx(6.1)
+    expected = known.expected(["a", "b"], 1_000_000)
+    assert expected["a"].seconds(3) == pytest.approx(6.1)
+    assert expected["b"].seconds(3) == pytest.approx(6.1)
     for _ in range(40):
         known.measured("a", 1_000_000, 1.0)
     assert known.best_byte_s == pytest.approx(1e-6, rel=0.01)
