@@ -21,10 +21,10 @@ $(VENV)/.python:
 	  "$$python" -m venv --clear $(VENV) && touch $@
 
 $(VENV)/.ready: $(VENV)/.python pyproject.toml $(KERNEL)
-	@CC=$(COMPILER) $(BIN)/pip install --quiet --disable-pip-version-check --editable . && touch $@
+	@CC=$(COMPILER) $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[plots]' && touch $@
 
 $(VENV)/.tests: $(VENV)/.ready
-	@CC=$(COMPILER) $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]' && touch $@
+	@CC=$(COMPILER) $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,plots]' && touch $@
 
 $(VENV)/.bench: $(VENV)/.ready
 	@CC=$(COMPILER) $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]' && touch $@

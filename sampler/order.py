@@ -6,13 +6,15 @@ out, and kept, as was looked at. Keeping the secret keeps the sample over a rest
 
 from __future__ import annotations
 
+import itertools
+import struct
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final
 
 SECRET_BYTES: Final = 32
 _DOMAIN: Final = b"HOLDFAST-V1-SAMPLER-ORDER"
-_WORD_BYTES: Final = 4
+_WORDS: Final = 2**32
 
 
 class Order:
@@ -47,25 +49,23 @@ class Order:
 
 
 def _shuffled(words: Iterator[int], count: int) -> Iterator[int]:
-    """Fisher and Yates's shuffle that keeps only what it moved."""
+    """Fisher and Yates's shuffle that keeps only what it moved. A word beyond the last whole
+    multiple of what is left is thrown away, so that each of these is as likely.
+    """
     moved: dict[int, int] = {}
     for place in range(count):
-        other = place + _below(count - place, words)
+        left = count - place
+        limit = _WORDS - _WORDS % left
+        while (word := next(words)) >= limit:
+            pass
+        other = place + word % left
         yield moved.pop(other, other)
         if other != place:
             moved[other] = moved.pop(place, place)
 
 
-def _below(bound: int, words: Iterator[int]) -> int:
-    """Uniform in 0 … bound − 1: a word beyond the last whole multiple of `bound` is thrown away."""
-    limit = 2 ** (8 * _WORD_BYTES) // bound * bound
-    return next(word for word in words if word < limit) % bound
-
-
 def _words(secret: bytes) -> Iterator[int]:
-    block = 0
-    while True:
+    """Numbers below 2^32: SHA-256 of the secret and a counter."""
+    for block in itertools.count():
         digest = sha256(_DOMAIN + secret + block.to_bytes(4, "big")).digest()
-        for start in range(0, len(digest), _WORD_BYTES):
-            yield int.from_bytes(digest[start : start + _WORD_BYTES], "big")
-        block += 1
+        yield from struct.unpack(">8I", digest)

@@ -27,6 +27,7 @@ ONE_DOOR = {
     "blspy": "committee.bls",
     "eth_keyfile": "committee.ethereum",
     "web3": "bridge_client.ethereum",
+    "matplotlib": "sampler.simulation.plots",
 }
 ALLOWED_BELOW = {
     "da_node.errors": (),
@@ -83,6 +84,12 @@ PURE |= {
         "doubting",
         "session",
         "intervals",
+        "network",
+        "simulation.adversaries",
+        "simulation.sessions",
+        "simulation.askers",
+        "simulation.measured",
+        "simulation.curves",
     )
 }
 PURE |= {f"bridge_client.{name}" for name in ("points", "calldata", "opening", "errors")}

@@ -77,6 +77,17 @@ def plan_command(
     errors: tuple[Fraction, ...],
 ) -> None:
     """Say how many samples and bytes "available" takes, with members silent."""
+    custody = custody_of(members, faults, threshold, columns_per_member)
+    rows = list(costs(custody, sizes or SIZES.values(), errors or (WANTED_ERROR, STRICT_ERROR)))
+    output.result([_document(row) for row in rows], _text(rows, faults))
+
+
+def custody_of(
+    members: int, faults: int, threshold: int | None, columns_per_member: int | None
+) -> Custody:
+    """Of a committee of that shape, everybody having signed. Raises click's errors, OutOfRange,
+    NoSuchCommittee.
+    """
     threshold = members - faults if threshold is None else threshold
     shapes = committee_plans(members, faults, columns_per_member)
     shape = next((one for one in shapes if one.threshold == threshold), None)
@@ -87,9 +98,7 @@ def plan_command(
             f"{shape.columns_per_member} columns per member are too few; {shape.shortest} will do"
         )
     held = arcs(members, shape.columns_per_member)
-    custody = Custody(columns_of=tuple(map(frozenset, held)), faults=faults)
-    rows = list(costs(custody, sizes or SIZES.values(), errors or (WANTED_ERROR, STRICT_ERROR)))
-    output.result([_document(row) for row in rows], _text(rows, faults))
+    return Custody(columns_of=tuple(map(frozenset, held)), faults=faults)
 
 
 def _text(rows: list[Costs], faults: int) -> str:

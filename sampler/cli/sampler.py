@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from sampler.cli.plans import plan_command
+from sampler.cli.simulate import simulate_command
 
 
 @click.group()
@@ -13,3 +14,4 @@ def sampler() -> None:
 
 
 sampler.add_command(plan_command)
+sampler.add_command(simulate_command)
