@@ -93,6 +93,8 @@ class Transport:
             connector=aiohttp.TCPConnector(limit=self._limits.connections),
             # A compressed answer could unfold to any size: none is asked for, none unfolded.
             auto_decompress=False,
+            # A cookie would tell a node which requests are whose.
+            cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": "identity", "User-Agent": f"holdfast/{__version__}"},
         )
 

@@ -11,21 +11,25 @@ from sampler.state.records import (
     Delivery,
     Evidenced,
     Fixed,
+    Good,
     Lane,
     Sample,
     Stored,
     Waiting,
 )
 from sampler.state.state import State
+from sampler.state.thread import StateThread
 
 __all__ = [
     "Announcement",
     "Delivery",
     "Evidenced",
     "Fixed",
+    "Good",
     "Lane",
     "Sample",
     "State",
+    "StateThread",
     "Stored",
     "Waiting",
 ]

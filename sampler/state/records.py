@@ -103,6 +103,17 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Good:
+    """A blob that was found available."""
+
+    blob_id: BlobId
+    header: bytes
+    expires_at: int
+    evidence: bytes
+    """JSON of what the verdict rests on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """A verdict that the webhook has not taken yet."""
 

@@ -16,6 +16,7 @@ from sampler.state.records import (
     Delivery,
     Evidenced,
     Fixed,
+    Good,
     Lane,
     Sample,
     Stored,
@@ -246,15 +247,42 @@ class State:
             ).fetchone()
             return None if row is None else zlib.decompress(row[0])
 
+    def good_blobs(self, *, now: float, limit: int) -> list[Good]:
+        """The latest ones that were found available and have not expired, newest first."""
+        with self._database.reading() as sql:
+            rows = sql.execute(
+                "SELECT blob_id, header, verdicts.expires_at, evidence FROM verdicts JOIN blobs "
+                "USING (blob_id) WHERE verdict = 1 AND verdicts.expires_at > ? "
+                "ORDER BY cursor DESC LIMIT ?",
+                (int(now), limit),
+            )
+            return [
+                Good(
+                    blob_id=BlobId(blob_id),
+                    header=header,
+                    expires_at=expires_at,
+                    evidence=zlib.decompress(evidence),
+                )
+                for blob_id, header, expires_at, evidence in rows
+            ]
+
+    def touch(self) -> None:
+        """Write something, for a probe."""
+        with self._database.transaction() as sql:
+            sql.execute("UPDATE blobs SET tries = tries WHERE number = 0")
+
     # ------------------------------------------------------------ webhook
 
     def deliveries(self, *, now: float, limit: int) -> list[Delivery]:
-        """Verdicts that the webhook is due to get, in order."""
+        """Verdicts that the webhook is to get, in order; none as long as the first is not due."""
+        due = self.next_delivery()
+        if due is None or due > now:
+            return []
         with self._database.reading() as sql:
             rows = sql.execute(
                 "SELECT cursor, document, tries FROM outbox JOIN verdicts USING (cursor) "
-                "WHERE due_at <= ? ORDER BY cursor LIMIT ?",
-                (now, limit),
+                "ORDER BY cursor LIMIT ?",
+                (limit,),
             )
             return [
                 Delivery(cursor=cursor, document=document, tries=tries)
@@ -262,10 +290,10 @@ class State:
             ]
 
     def next_delivery(self) -> float | None:
-        """When the next one is due, unix seconds; None if none is."""
+        """When the first of them is due, unix seconds; None if there is none."""
         with self._database.reading() as sql:
-            (due,) = sql.execute("SELECT min(due_at) FROM outbox").fetchone()
-            return None if due is None else float(due)
+            row = sql.execute("SELECT due_at FROM outbox ORDER BY cursor LIMIT 1").fetchone()
+            return None if row is None else float(row[0])
 
     def undelivered(self) -> int:
         """How many the webhook has not taken yet."""

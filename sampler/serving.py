@@ -1,0 +1,127 @@
+"""A sampler started and stopped: files, state, listening socket, in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from committee.passwords import read_password
+from committee.secp256k1 import EthereumKey
+from da_node.client import Pace
+from da_node.client.client import local_pace
+from da_node.service import logger
+from da_node.service.http.application import Front, application_of
+from da_node.service.http.connection import Connections, Site
+from da_node.service.http.deadlines import Timers
+from da_node.service.http.tls import tls_context
+from da_node.service.kzg_pool import KzgPool
+from sampler.bounds import CONNECTIONS
+from sampler.committees import Committees
+from sampler.routes import sampler_routes
+from sampler.sampler import Sampler
+from sampler.sampling import Watch
+from sampler.settings import SamplerSettings
+from sampler.state import State
+
+_log = logger(__name__)
+
+
+def read_key(settings: SamplerSettings) -> EthereumKey | None:
+    """The key that verdicts are signed with, None where there is none; blocks for half a second.
+
+    Raises BadConfiguration, BadDocument, WrongPassword, OSError.
+    """
+    if settings.keystore is None or settings.password_file is None:
+        return None
+    # Late, for it takes 0.4 s.
+    from committee.ethereum_keystore import read_ethereum_keystore
+
+    return read_ethereum_keystore(settings.keystore, read_password(settings.password_file))
+
+
+@asynccontextmanager
+async def running_sampler(
+    settings: SamplerSettings,
+    *,
+    committees: Committees,
+    key: EthereumKey | None,
+    kzg: KzgPool,
+    clock: Callable[[], float] = time.time,
+    timers: Timers | None = None,
+    pace: Pace | None = None,
+    watch: Watch = lambda session: None,
+) -> AsyncIterator[tuple[Sampler, str]]:
+    """A sampler that follows, samples and listens, and its URL; stopped in order at the end.
+
+    Owns `kzg`. Raises BadConfiguration, StateInUse, StateFault, OSError.
+    """
+    tls = tls_context(settings.tls_cert, settings.tls_key)
+    state = await asyncio.to_thread(State.open, settings.directory)
+    timers = timers or asyncio.get_running_loop()
+    sampler = Sampler(
+        settings=settings,
+        state=state,
+        committees=committees,
+        key=key,
+        kzg=kzg,
+        clock=clock,
+        timers=timers,
+        pace=pace or local_pace(),
+        watch=watch,
+    )
+    runner = web.AppRunner(_application(sampler), shutdown_timeout=settings.shutdown_grace_s)
+    connections = Connections(
+        max_count=CONNECTIONS, header_timeout_s=settings.header_timeout_s, timers=timers
+    )
+    sampler.metrics.connections.set_function(lambda: connections.count)
+    try:
+        await sampler.start()
+        await runner.setup()
+        site = Site(
+            runner,
+            host=settings.host,
+            port=settings.port,
+            connections=connections,
+            ssl_context=tls,
+        )
+        await site.start()
+        yield sampler, site.url
+    finally:
+        # In this order: no new requests, then those under way, then what is being sampled.
+        sampler.stopping()
+        await runner.cleanup()
+        await sampler.stop()
+
+
+async def run_sampler(settings: SamplerSettings, *, kzg: KzgPool, stop: asyncio.Event) -> None:
+    """Run until `stop` is set. Raises as `running_sampler` and reading the files do."""
+    key = await asyncio.to_thread(read_key, settings)
+    committees = await asyncio.to_thread(Committees.read, settings.keyset_files, settings.pinned)
+    async with running_sampler(settings, committees=committees, key=key, kzg=kzg) as (_, url):
+        _log.info(
+            "listening",
+            url=url,
+            signer=None if key is None else key.address.hex0x,
+            feeds=list(settings.feed_urls),
+            keysets=[one.hex0x for one in sorted(committees.followed)],
+        )
+        await stop.wait()
+        _log.info("stopping", grace_s=settings.shutdown_grace_s)
+    _log.info("stopped")
+
+
+def _application(sampler: Sampler) -> web.Application:
+    front = Front(
+        title="Holdfast sampler",
+        description="Whether blobs are really there: verdicts, their evidence, samples.",
+        metrics=sampler.metrics.front,
+        rates=sampler.rates,
+        timers=sampler.timers,
+        request_timeout_s=sampler.settings.request_timeout_s,
+        trust_forwarded=sampler.settings.trust_forwarded,
+    )
+    return application_of(sampler_routes(sampler), front)
