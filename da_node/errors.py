@@ -658,6 +658,7 @@ class PartEnded(Unavailable):
 
     code = "part_ended"
     template = "{name} has ended with exit code {exit_code}: {last_line} ({log})"
+    advice = "its log says more"
     name: str
     exit_code: int
     last_line: str
@@ -670,6 +671,7 @@ class PartNotReady(Unavailable):
 
     code = "part_not_ready"
     template = "{name} was not ready within {bound_s} s ({log})"
+    advice = "its log says more"
     name: str
     bound_s: float
     log: str

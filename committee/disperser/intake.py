@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -84,10 +85,19 @@ class Intake:
             await asyncio.wait(list(self._flights.values()))
 
     async def _work(self, payload: bytearray, terms: Terms, label: str) -> Spread:
+        started_s, payload_bytes = time.perf_counter(), len(payload)
         with self._metrics.encode_seconds.time():
             blob = await self._encode(payload)
         del payload
-        return await self._spread(blob, terms, label)
+        spread = await self._spread(blob, terms, label)
+        _log.info(
+            "certified",
+            blob_id=blob.blob_id.hex0x,
+            payload_bytes=payload_bytes,
+            signers=list(spread.certificate.signers),
+            elapsed_s=round(time.perf_counter() - started_s, 4),
+        )
+        return spread
 
     def _taken(self, spread: Spread, *, created: bool) -> Taken:
         self._metrics.payloads.labels("certified" if created else "repeat").inc()

@@ -72,6 +72,11 @@ class Watch:
         rates = [rate.per_minute for rate in self._rates]
         return stand(self._committee, self._heard, rates, now=int(self._clock()))
 
+    @property
+    def heard(self) -> tuple[Heard | None, ...]:
+        """What each said last, in the order of the keyset; None before it was asked."""
+        return tuple(self._heard)
+
     async def once(self) -> None:
         """Ask every member once, all at the same time."""
         await asyncio.gather(*(self.ask(index) for index in range(len(self._heard))))

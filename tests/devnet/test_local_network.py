@@ -93,11 +93,24 @@ def test_ports_are_remembered_and_their_directory_is_one_networks(tmp_path: Path
         assert {name: ports.of(name) for name in "ba"} == found
 
 
-def test_ports_follow_the_first_in_the_order_of_asking(ports: Ports) -> None:
-    first = ports.of("some port")
-    ports.close()
-    with Ports(first=first) as ports:
-        assert ports.of("z") == first
+def test_ports_follow_the_first_in_the_order_of_asking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Bound:  # those ports may be others' on this machine
+        def __init__(self, name: str, port: int) -> None:
+            self.port = port
+
+        def getsockname(self) -> tuple[str, int]:
+            return "127.0.0.1", self.port
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("da_node.service.network.ports._bound", Bound)
+    with Ports(tmp_path / "ports.json", first=8900) as ports:
+        assert [ports.of("z"), ports.of("a"), ports.of("z")] == [8900, 8901, 8900]
+    with Ports(tmp_path / "ports.json", first=8900) as ports:
+        assert [ports.of("new"), ports.of("z")] == [8902, 8900]
 
 
 def test_a_port_with_a_listener_is_named(tmp_path: Path) -> None:
@@ -170,6 +183,14 @@ def test_a_part_that_ends_is_named_with_what_it_said_last(network: Network, port
         network.start()
     one.log.write_bytes(b"")
     assert one.last_line() == ""
+
+
+def test_of_a_killed_part_the_last_event_counts(network: Network, ports: Ports) -> None:
+    one = network.add(part(ports))
+    network.start()
+    assert one.last_line() == "no JSON"
+    one.kill()
+    assert one.last_line() == '{"event": "listening"}'
 
 
 def test_a_part_that_never_gets_ready_is_named(network: Network, ports: Ports) -> None:

@@ -9,6 +9,6 @@ the tests of a module. Inside a loop, `asyncio.to_thread` takes the calls that w
 from da_node.service.network.network import Network
 from da_node.service.network.part import Part, SettingValue
 from da_node.service.network.ports import Ports
-from da_node.service.network.process import Process, State
+from da_node.service.network.process import Process, State, Tail
 
-__all__ = ["Network", "Part", "Ports", "Process", "SettingValue", "State"]
+__all__ = ["Network", "Part", "Ports", "Process", "SettingValue", "State", "Tail"]

@@ -45,12 +45,19 @@ class Ports:
     def of(self, name: str) -> int:
         """The port called `name`; the same at every call, and in later runs. Raises PortTaken."""
         if name not in self._held:
-            port = 0 if self._next is None else self._next
-            self._held[name] = _bound(name, port)
-            self._next = None if self._next is None else self._next + 1
+            self._held[name] = _bound(name, self._following())
             self._remember()
         port = self._held[name].getsockname()[1]
         return int(port)
+
+    def _following(self) -> int:
+        """The next port to give out that is not given out already; 0: any free one."""
+        if self._next is None:
+            return 0
+        held = {one.getsockname()[1] for one in self._held.values()}
+        while self._next in held:
+            self._next += 1
+        return self._next
 
     def close(self) -> None:
         """Give them back. Idempotent."""

@@ -204,8 +204,16 @@ class Process:
 
     # ------------------------------------------------------------ its log
 
+    def tail(self) -> Tail:
+        """Follows what is logged from now on."""
+        return Tail(self.log, self.log.stat().st_size if self.log.exists() else 0)
+
     def last_line(self) -> str:
-        """The last line that the latest run wrote; empty before it has written one."""
+        """What the latest run said last; empty before it has said anything.
+
+        Where a signal ended it, that is the last event it logged: what follows it comes from
+        what it had started.
+        """
         try:
             with self.log.open("rb") as log:
                 end = log.seek(0, os.SEEK_END)
@@ -213,12 +221,34 @@ class Process:
                 lines = log.read().decode("utf-8", "replace").split("\n")
         except FileNotFoundError:
             return ""
-        return next((line for line in reversed(lines) if line.strip()), "")
+        said = [line for line in lines if line.strip()]
+        if (self.exit_code or 0) < 0:
+            said = [line for line in said if line.startswith("{")] or said
+        return said[-1] if said else ""
 
     def events(self) -> Iterator[Mapping[str, Any]]:
         """What all runs logged so far, line by line; what is no JSON object is left out."""
-        with self.log.open("rb") as log:
+        yield from Tail(self.log).read()
+
+
+class Tail:
+    """Follows a log, whole line by whole line."""
+
+    def __init__(self, log: Path, start: int = 0) -> None:
+        """From that byte on."""
+        self._log = log
+        self._read = start
+
+    def read(self) -> Iterator[Mapping[str, Any]]:
+        """What has been logged since the last call; what is no JSON object is left out."""
+        if not self._log.exists():
+            return
+        with self._log.open("rb") as log:
+            log.seek(self._read)
             for line in log:
+                if not line.endswith(b"\n"):
+                    return  # it is being written
+                self._read += len(line)
                 with suppress(msgspec.DecodeError):
                     yield msgspec.json.decode(line, type=dict[str, Any])
 
