@@ -17,6 +17,7 @@ from committee.bls import Signature
 from committee.dispersal import Dispersal, Ticket, longest_body
 from committee.documents import Committee
 from committee.member.admission import Admission, Signed
+from committee.member.catching_up import CatchingUp
 from committee.member.certificates import Certificates
 from committee.member.metrics import MemberMetrics
 from committee.member.order import Order
@@ -41,6 +42,8 @@ class Member:
     admission: Admission
     signer: Signer
     certificates: Certificates
+    catching_up: CatchingUp
+    """Told of each certificate that was handed in, once it is durable."""
     metrics: MemberMetrics
     attest_timeout_s: float
     """From the end of a body to its signature; a disk that takes longer is too slow to promise
@@ -140,8 +143,6 @@ class Member:
             self.certificates.offer, data, self.node.clock(), blob_id=blob_id
         )
         (kept,) = await self.node.workers.store.run(self.node.store.put_certificates, [offer])
-        if kept.cursor is not None:
-            self.node.events.publish(kept.cursor)
-        if kept.wanted:
-            _log.info("wanted", blob_id=blob_id.hex0x, expires_at=offer.expires_at)
+        # Durable from here on, wish and all.
+        self.catching_up.noted(offer, kept, is_new=True)
         return kept

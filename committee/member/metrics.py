@@ -40,3 +40,26 @@ class MemberMetrics:
         )
         for outcome in ("kept", "not needed"):
             self.certificates.labels(outcome)
+        self.wanted_blobs = registry.gauge(
+            "wanted_blobs", "Certified blobs whose columns are not all here yet."
+        )
+        self.wanted_oldest_seconds = registry.gauge(
+            "wanted_oldest_seconds", "How long ago the oldest of them was dispersed; 0 without any."
+        )
+        self.catch_up_behind = registry.gauge(
+            "catch_up_behind", "Places in a member's feed that are still to be read.", ["member"]
+        )
+        self.caught_up_blobs = registry.counter(
+            "caught_up_blobs", "Wanted blobs that are all here now."
+        )
+        self.caught_up_columns = registry.counter(
+            "caught_up_columns", "Columns that were brought for them: served, or rebuilt.", ["how"]
+        )
+        self.peer_failures = registry.counter(
+            "peer_failures",
+            "Questions that a member failed: unavailable, refused, or answered with something "
+            "false.",
+            ["member", "kind"],
+        )
+        for how in ("served", "rebuilt"):
+            self.caught_up_columns.labels(how)

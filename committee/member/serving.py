@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
 
 from aiohttp import web
 
 from committee.documents import Committee
 from committee.keyset_files import followed_files, read_keysets
 from committee.member.admission import Admission
+from committee.member.catching_up import CatchingUp
 from committee.member.certificates import Certificates
 from committee.member.member import Member
 from committee.member.metrics import MemberMetrics
+from committee.member.peers import Peers
 from committee.member.routes import member_routes
 from committee.member.seat import Seats
 from committee.member.settings import MemberSettings
@@ -22,8 +27,12 @@ from committee.signing.remote import remote_signer
 from committee.signing.signer import LocalSigner, Signer, locked_key
 from da_node.api.application import make_application
 from da_node.api.serving import running_node, unix_clock
+from da_node.client import Client, Pace, RetryPolicy
 from da_node.node.node import KzgService, Node
 from da_node.service import BadConfiguration, logger
+
+PEER_S: Final = 300.0
+"""Time that one question to another member may take: 4 MiB of columns at 32 kB/s, doubled."""
 
 _log = logger(__name__)
 
@@ -53,24 +62,55 @@ async def running_member(
     committees: Sequence[Committee],
     signer: Signer,
     clock: Callable[[], int] = unix_clock,
+    pace: Pace | None = None,
 ) -> AsyncIterator[tuple[Member, str]]:
     """A member that listens, and its URL; stopped in order at the end. Owns `kzg`.
 
-    Raises BadConfiguration where the key has no place in a keyset, and as `running_node` does.
+    `pace` is what catching up goes by: this process's clock and chance if None. Raises
+    BadConfiguration where the key has no place in a keyset, and as `running_node` does.
     """
     seats = Seats(committees, signer.public_key)
     admission = Admission(seats, settings.disperser_addresses)
+    pace = pace or Pace(clock=time.monotonic, sleep=asyncio.sleep, draw=random.random)
+    client = Client(
+        [member.url for member in seats.all[-1].committee.members],
+        kzg=kzg,
+        threads=settings.threads,
+        policy=RetryPolicy(attempts=1),
+        pace=pace,
+        operation_s=PEER_S,
+    )
     made: list[Member] = []
 
     def application(node: Node) -> web.Application:
+        metrics = MemberMetrics(node.metrics.registry)
+        certificates = Certificates(seats, kzg)
+        peers = Peers(
+            seats=seats,
+            store=node.store,
+            workers=node.workers,
+            client=client,
+            metrics=metrics,
+            pace=pace,
+        )
         member = Member(
             node=node,
             kzg=kzg,
             seats=seats,
             admission=admission,
             signer=signer,
-            certificates=Certificates(seats, kzg),
-            metrics=MemberMetrics(node.metrics.registry),
+            certificates=certificates,
+            catching_up=CatchingUp(
+                node=node,
+                seats=seats,
+                certificates=certificates,
+                peers=peers,
+                metrics=metrics,
+                pace=pace,
+                interval_s=settings.catch_up_interval_s,
+                bytes_per_s=settings.catch_up_bytes_per_s,
+            ),
+            metrics=metrics,
             attest_timeout_s=settings.attest_timeout_s,
         )
         made.append(member)
@@ -80,6 +120,8 @@ async def running_member(
         running = running_node(settings, kzg=kzg, clock=clock, application=application)
         _, url = await stack.enter_async_context(running)
         await stack.enter_async_context(watched_signer(signer, made[0].metrics))
+        await stack.enter_async_context(client)
+        await stack.enter_async_context(made[0].catching_up.running())
         yield made[0], url
 
 

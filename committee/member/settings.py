@@ -55,6 +55,24 @@ class MemberSettings(NodeSettings, frozen=True, kw_only=True):
         ),
     ] = 20.0
 
+    catch_up_interval_s: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=3600,
+            description="How often the other members' feeds are looked at for what is not here.",
+            extra={"unit": "seconds"},
+        ),
+    ] = 10.0
+    catch_up_bytes_per_s: Annotated[
+        int,
+        Meta(
+            ge=1 << 16,
+            description="Pace at which columns are fetched that were missed.",
+            extra={"unit": "bytes per second"},
+        ),
+    ] = 16 << 20
+
     def check(self) -> None:
         """A keyset, dispersers, and the key in exactly one place."""
         super().check()

@@ -55,7 +55,7 @@ STORE_THREADS: Final = 16
 """Calls into the store at once. They mostly wait for the writer, or hash without the lock."""
 
 UPKEEP_THREADS: Final = 2
-"""Pruning and scrubbing, one call each."""
+"""Pruning, and scrubbing or rebuilding, which may wait for each other."""
 
 PROBE_THREADS: Final = 2
 """Threads of their own for probes and metrics, so that a busy store is not a silent one."""

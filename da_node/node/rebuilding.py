@@ -112,7 +112,7 @@ class Rebuilding:
         self, header: Header, known: dict[int, VerifiedColumn], left: frozenset[int]
     ) -> _Found:
         # All of them: each adds its path to the tree, which shows where others climb.
-        blob = await self._workers.compute.run(self._recover, header, list(known.values()))
+        blob = await self._workers.upkeep.run(self._recover, header, list(known.values()))
         return sort_out(blob, left)
 
 

@@ -1,8 +1,8 @@
 """The node's threads: where everything heavy runs, so that the event loop never waits for it.
 
 Bounded pools: `compute` for the kernel and hashing (which release the interpreter lock), `store`
-for the database, `upkeep` for pruning, archiving and scrubbing, which take their time, and `probe`
-for the few calls that must get through when the others are busy.
+for the database, `upkeep` for pruning, archiving, scrubbing and rebuilding, which take their time,
+and `probe` for the few calls that must get through when the others are busy.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from da_node.errors import (
     StoreFault,
     UnknownBlob,
 )
-from da_node.retention import Bucket, bucket_of, is_served
+from da_node.retention import Bucket, bucket_of, expiry_of, is_served
 from da_node.store import layout
 from da_node.store.budget import HEADROOM_BYTES, Budget, Usage
 from da_node.store.certifying import WANTED_BYTES, Certifying, Kept, Offer, Settled
@@ -253,14 +253,14 @@ class Store:
         """The certificate of one expiry. StoreFault."""
         return self._reader.certificate(bucket_of(expires_at), blob_id)
 
-    def wanted_buckets(self) -> list[Bucket]:
-        """The buckets in which blobs are wanted, the latest expiry first."""
-        wanted = self._ledger.wanted
-        return sorted((one for one in wanted if one >= self._ledger.low_water), reverse=True)
+    def wanted_expiries(self) -> list[int]:
+        """The expiries until which blobs are wanted, the latest first."""
+        kept = (one for one in self._ledger.wanted if one >= self._ledger.low_water)
+        return [expiry_of(bucket) for bucket in sorted(kept, reverse=True)]
 
-    def wanted_in(self, bucket: Bucket, after: BlobId | None, limit: int) -> list[Wanted]:
-        """At most `limit` blobs wanted in a bucket, by blob id, behind `after`. StoreFault."""
-        return self._certifying.wanted_in(bucket, after, limit)
+    def wanted_until(self, expires_at: int, after: BlobId | None, limit: int) -> list[Wanted]:
+        """At most `limit` blobs wanted until an expiry, by blob id, behind `after`. StoreFault."""
+        return self._certifying.wanted_in(bucket_of(expires_at), after, limit)
 
     def wanted_count(self) -> int:
         """How many blobs are wanted, each expiry counted."""

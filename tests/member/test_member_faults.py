@@ -36,10 +36,13 @@ from committee.attestation import Attestation
 from committee.bls import PublicKey, Signature
 from committee.dispersal import Dispersal, digest_of
 from committee.member.admission import Admission
+from committee.member.catching_up import CatchingUp
 from committee.member.certificates import Certificates
 from committee.member.member import Member
 from committee.member.metrics import MemberMetrics
+from committee.member.peers import Peers
 from committee.member.seat import Seats
+from da_node.client import Client, Pace
 from da_node.errors import StoreFault, UnknownBlob
 from da_node.node.metrics import NodeMetrics
 from da_node.node.node import Node
@@ -98,6 +101,26 @@ async def member_on(database: LossyDatabase, witness: Witness) -> AsyncIterator[
         timers=asyncio.get_running_loop(),
     )
     seats = Seats([committee()], witness.public_key)
+    certificates = Certificates(seats, kzg())
+    member_metrics = MemberMetrics(metrics.registry)
+    pace = Pace(clock=lambda: 0.0, sleep=asyncio.sleep, draw=lambda: 0.5)
+    catching_up = CatchingUp(
+        node=node,
+        seats=seats,
+        certificates=certificates,
+        peers=Peers(
+            seats=seats,
+            store=node.store,
+            workers=node.workers,
+            client=Client("http://127.0.0.1:1"),
+            metrics=member_metrics,
+            pace=pace,
+        ),
+        metrics=member_metrics,
+        pace=pace,
+        interval_s=1.0,
+        bytes_per_s=1 << 20,
+    )
     try:
         yield Member(
             node=node,
@@ -105,8 +128,9 @@ async def member_on(database: LossyDatabase, witness: Witness) -> AsyncIterator[
             seats=seats,
             admission=Admission(seats, [DISPERSER.address]),
             signer=witness,
-            certificates=Certificates(seats, kzg()),
-            metrics=MemberMetrics(metrics.registry),
+            certificates=certificates,
+            catching_up=catching_up,
+            metrics=member_metrics,
             attest_timeout_s=600,
         )
     finally:

@@ -417,8 +417,7 @@ class TestCertificates:
         await running.ask("PUT", CERTIFICATE, 204, data=data)
         for _ in range(2):
             store = running.member.node.store
-            (bucket,) = store.wanted_buckets()
-            (wanted,) = store.wanted_in(bucket, None, 10)
+            (wanted,) = store.wanted_until(EXPIRES_AT, None, 10)
             assert (wanted.blob_id, wanted.expires_at) == (blob().blob_id, EXPIRES_AT)
             assert indices_of(wanted.columns) == tuple(my_arc())
             assert await running.ask("GET", CERTIFICATE) == data

@@ -10,7 +10,7 @@ from store_specimens import EXPIRY, Clock, columns_of
 
 from da_node.coding import EncodedBlob
 from da_node.errors import NotEnough, NotReady, Pruned, StoreFault, StoreFull, UnknownBlob
-from da_node.retention import HOUR_S, bucket_of
+from da_node.retention import HOUR_S
 from da_node.store import Kept, Offer, Settled, Store, Wanted, certifying
 
 Open = Callable[..., Store]
@@ -35,7 +35,9 @@ def keep(store: Store, *offers: Offer) -> list[Kept]:
 
 
 def wanted(store: Store) -> list[Wanted]:
-    return [one for bucket in store.wanted_buckets() for one in store.wanted_in(bucket, None, 1000)]
+    return [
+        one for expiry in store.wanted_expiries() for one in store.wanted_until(expiry, None, 1000)
+    ]
 
 
 def events(store: Store) -> list[tuple[int, bool]]:
@@ -113,12 +115,12 @@ def test_the_latest_expiry_comes_first_and_pages_go_on_where_they_ended(
     store = open_store()
     keep(store, *(offer(blob, EXPIRY + hour * HOUR_S) for hour, blob in enumerate(blobs[:3])))
     keep(store, offer(blobs[3], EXPIRY))
-    assert store.wanted_buckets() == [bucket_of(EXPIRY) + hour for hour in (2, 1, 0)]
-    oldest = bucket_of(EXPIRY)
-    first, second = store.wanted_in(oldest, None, 10)
+    assert store.wanted_expiries() == [EXPIRY + hour * HOUR_S for hour in (2, 1, 0)]
+    oldest = EXPIRY
+    first, second = store.wanted_until(oldest, None, 10)
     assert first.blob_id < second.blob_id
-    assert store.wanted_in(oldest, None, 1) == [first]
-    assert store.wanted_in(oldest, first.blob_id, 10) == [second]
+    assert store.wanted_until(oldest, None, 1) == [first]
+    assert store.wanted_until(oldest, first.blob_id, 10) == [second]
 
 
 def test_what_expires_unfulfilled_goes_with_its_bucket(
@@ -141,7 +143,7 @@ def test_what_expires_unfulfilled_goes_with_its_bucket(
 
 
 def at(store: Store, expires_at: int) -> list[Wanted]:
-    return store.wanted_in(bucket_of(expires_at), None, 10)
+    return store.wanted_until(expires_at, None, 10)
 
 
 def test_only_so_much_is_wanted_and_only_what_fits(
