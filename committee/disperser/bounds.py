@@ -11,6 +11,10 @@ LAGGING_BYTES: Final = 512 << 20
 """Memory of certified blobs whose last members are still waited for; each holds twice its payload.
 Beyond it the oldest is let go: it is certified, and members repair what they lack."""
 
+TELLING: Final = 64
+"""Members told at once of a blob that they did not sign for, each for a minute at most; one that is
+not told finds it in another member's feed."""
+
 RECENT_PAYLOADS: Final = 4096
 """Payloads whose repeat is answered with the same certificate: about 2 KB each, 8 MB."""
 

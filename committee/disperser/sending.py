@@ -10,13 +10,14 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 from committee.attestation import Attestation, VerifiedAttestation, verify_attestation
 from committee.certificate import VerifiedCertificate, certify
-from committee.disperser.bounds import LAGGING_BYTES
+from committee.disperser.bounds import LAGGING_BYTES, TELLING
 from committee.disperser.metrics import DisperserMetrics
 from committee.disperser.requests import ArcRequests, certificate_request
 from committee.disperser.spreading import Attempt, Outcome, Patience, Spreading
@@ -99,6 +100,7 @@ class Sender:
         self._metrics = metrics
         self._lagging_bytes = lagging_bytes
         self._running: set[asyncio.Task[None]] = set()
+        self._telling: set[asyncio.Task[None]] = set()
         self._lagging: OrderedDict[asyncio.Task[None], int] = OrderedDict()
 
     async def spread(self, blob: EncodedBlob, *, terms: Terms, label: str) -> Spread:
@@ -144,9 +146,10 @@ class Sender:
         """Give what goes on in the background so much time, and end it."""
         if self._running:
             await asyncio.wait(self._running, timeout=grace_s)
-        for task in list(self._running):
+        tasks = [*self._running, *self._telling]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # ------------------------------------------------------------ one blob
 
@@ -175,7 +178,9 @@ class Sender:
             raise spreading.error(job.blob.blob_id.hex0x, job.names)
         certificate = job.certified.result()
         if len(spreading.attestations) > len(certificate.signers):
-            await self._store(job, await self._certificate(job))
+            certificate = await self._certificate(job)
+            await self._store(job, certificate)
+        self._tell_others(job.committee, certificate)
 
     async def _attempt(self, job: _Job, attempt: Attempt) -> VerifiedAttestation | Failure:
         """One request to one member, and whether its answer is its signature."""
@@ -245,7 +250,7 @@ class Sender:
         return await self._in_thread(certify, job.blob.header, job.spreading.attestations)
 
     async def _store(self, job: _Job, certificate: VerifiedCertificate) -> None:
-        """Hand the certificate to all who signed so far: others may not know the blob."""
+        """Hand the certificate to all who signed so far: others may be at it still."""
         request = certificate_request(job.blob.blob_id, certificate)
         names = job.names
 
@@ -260,6 +265,22 @@ class Sender:
 
         signers = [one.member for one in job.spreading.attestations]
         await asyncio.gather(*(hand_to(member) for member in signers))
+
+    def _tell_others(self, committee: Committee, certificate: VerifiedCertificate) -> None:
+        """Let those who did not sign know of the blob, so that they catch up on it: once, without
+        holding on to its columns, and not where too many are slow to listen already.
+        """
+        request = certificate_request(certificate.header.blob_id, certificate)
+
+        async def tell(url: str) -> None:
+            with suppress(Failed, FalseAnswer):
+                await self._transport.once(url, request)
+
+        for index, member in enumerate(committee.members):
+            if index not in certificate.signers and len(self._telling) < TELLING:
+                task = asyncio.create_task(tell(member.url))
+                self._telling.add(task)
+                task.add_done_callback(self._telling.discard)
 
     # ------------------------------------------------------------ all of them
 

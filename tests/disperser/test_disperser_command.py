@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from disperser_specimens import keyset, secret
+from disperser_specimens import NOW, keyset, keyset_of, secret
 
 from committee.cli.disperser import disperser
 from committee.disperser.serving import read_key
@@ -107,17 +107,22 @@ def test_settings_that_do_not_fit_are_named(arguments: list[str], named: str) ->
     assert named in run("run", *arguments, status=2).output
 
 
-def test_a_disperser_starts_answers_and_stops_at_a_signal(tmp_path: Path, password: Path) -> None:
+def test_a_disperser_starts_follows_its_keysets_and_stops_at_signals(
+    tmp_path: Path, password: Path
+) -> None:
     introduced = [
         Member.introduce(secret(i), name=f"member {i}", url=f"http://127.0.0.1:{1 + i}")
         for i in range(4)
     ]
-    (tmp_path / "keyset.json").write_bytes(committee_of(keyset(), introduced).serialize())
+    keysets = tmp_path / "keysets"
+    keysets.mkdir()
+    (keysets / "one.json").write_bytes(committee_of(keyset(), introduced).serialize())
+    following = keyset_of((0, 1, 2, 3), not_before=NOW)
     run("keygen", tmp_path / "key", "--password-file", password, "--kdf", "pbkdf2")
     command = [
         *(sys.executable, "-c", "from committee.cli.disperser import disperser; disperser()"),
         *("run", "--port", "0", "--log-json"),
-        *("--keysets", str(tmp_path / "keyset.json")),
+        *("--keysets", str(keysets)),
         *("--keystore", str(tmp_path / "key"), "--password-file", str(password)),
     ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -126,6 +131,16 @@ def test_a_disperser_starts_answers_and_stops_at_a_signal(tmp_path: Path, passwo
         assert listening["event"] == "listening"
         with urllib.request.urlopen(listening["url"] + "/v1/node", timeout=20) as answer:
             assert json.load(answer)["keyset_hash"] == keyset().hash.hex0x
+        for data, event in (
+            (committee_of(following, introduced).serialize(), "keysets read again"),
+            (b"{}", "keysets not usable: those of before stay"),
+        ):
+            (keysets / "two.json").write_bytes(data)
+            process.send_signal(signal.SIGHUP)
+            assert json.loads(process.stderr.readline())["event"] == event
+            with urllib.request.urlopen(listening["url"] + "/v1/keysets", timeout=20) as answer:
+                listed = [one["keyset_hash"] for one in json.load(answer)["keysets"]]
+            assert listed == [keyset().hash.hex0x, following.hash.hex0x]
         process.send_signal(signal.SIGTERM)
         _, logged = process.communicate(timeout=30)
         assert "correct horse" not in logged

@@ -20,6 +20,7 @@ from fake_member import (
 from network_under_test import PATIENCE, Network
 
 from committee.certificate import Certificate, verify_certificate
+from committee.disperser import sending as sending_module
 from committee.disperser.sending import Spread
 from committee.disperser.spreading import OVERDUE
 from committee.errors import DispersalFailed, ReplayedRequest, UnknownDisperser
@@ -91,6 +92,33 @@ async def test_a_wrong_signature_is_that_members_fault_and_named(
 async def test_a_member_that_is_gone_costs_nothing(network: Network) -> None:
     await network.members[0].close()
     assert (await network.spread()).certificate.signers == (1, 2, 3)
+
+
+async def test_one_that_did_not_sign_is_told_of_the_blob_once_nothing_else_is_to_be_done(
+    network: Network,
+) -> None:
+    blocked = asyncio.Event()
+    network.members[3].conduct = [once(blocked)]
+    network.members[1].conduct = [refusing(UnknownDisperser(value="0x00"))]
+    sending = asyncio.create_task(network.spread())
+    await eventually(lambda: network.members[3].dispersals != [])
+    assert network.members[1].certificates == []
+    blocked.set()
+    certificate = (await sending).certificate
+    await eventually(lambda: network.members[1].certificates != [])
+    assert network.members[1].certificates == [certificate]
+    assert certificate.signers == (0, 2, 3)
+
+
+async def test_those_who_are_slow_to_listen_are_not_waited_for(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending_module, "TELLING", 0)
+    network.members[1].conduct = [refusing(UnknownDisperser(value="0x00"))]
+    await network.spread()
+    await eventually(lambda: not network.sender._running)
+    assert not network.sender._telling
+    assert network.members[1].certificates == []
 
 
 async def test_two_members_gone_is_a_plain_failure_with_their_reasons(network: Network) -> None:
