@@ -75,6 +75,7 @@ PURE |= {
         "division",
         "plan",
         "costs",
+        "tables",
         "suspicion",
         "conclusion",
         "verdict",

@@ -48,6 +48,9 @@ def test_the_module_says_what_is_so():
     assert len(sets) == 6885
     assert len({who.left(some) for some in sets}) == 49
     assert 1 + sum(who.causes(frozenset(), more) for more in range(1, 6)) == 49
+    most = custody(128, 63)
+    assert len(most.columns_of[0]) == 63
+    assert 1 + sum(most.causes(frozenset(), more) for more in range(1, 64)) == 129
 
 
 @settings(deadline=None)
