@@ -147,9 +147,10 @@ def main() -> None:
     """Write every artifact, and remove those of contracts that are no more."""
     directory = Path(__file__).parent / DIRECTORY
     directory.mkdir(exist_ok=True)
+    everything = compile_contracts()
     for stale in directory.glob("*.json"):
         stale.unlink()
-    for name, compiled in compile_contracts().items():
+    for name, compiled in everything.items():
         (directory / f"{name}.json").write_bytes(encode_artifact(compiled))
 
 

@@ -1,0 +1,230 @@
+"""Samplers' verdicts on chain: whose count, for what, until when."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from chain_under_test import Chain
+from committee_specimens import keyset
+from settlement_specimens import (
+    ANYONE,
+    CONFIG,
+    DAY,
+    EXIT_DELAY,
+    REGISTRAR,
+    SAMPLERS,
+    STAKE,
+    Settled,
+    as_argument,
+    header_of,
+)
+
+from sampler.conclusion import Finding
+from sampler.confidence import Rule
+from sampler.verdict import sign
+
+PERIOD = CONFIG["challengePeriod_s"]
+
+
+@pytest.fixture
+def settled(chain: Chain) -> Settled:
+    """With one batch."""
+    made = Settled.on(chain)
+    made.propose(0)
+    chain.advance(10)
+    return made
+
+
+def why(settled: Settled, *said: Any, chain_id: int | None = None) -> Any:
+    arguments = settled.submission(*said, chain_id=chain_id)
+    return settled.chain.refused(settled.settlement, "submitVerdicts", 0, *arguments)
+
+
+def counted(settled: Settled) -> tuple[int, int]:
+    """Available and withheld."""
+    return tuple(settled.chain.call(settled.settlement, "countVerdicts", 1))
+
+
+def test_verdicts_that_samplers_sign_count(settled: Settled) -> None:
+    """The signature is that of the sampler's own code."""
+    settled.say(0, *((key, settled.verdict()) for key in SAMPLERS[:3]))
+    assert counted(settled) == (3, 0)
+
+
+def test_a_sampler_counts_once_whatever_it_sends(settled: Settled) -> None:
+    for _ in range(3):
+        settled.chain.advance(1)
+        settled.say(0, (SAMPLERS[0], settled.verdict()))
+    assert counted(settled) == (1, 0)
+    repeated = settled.verdict()
+    settled.chain.advance(1)
+    settled.say(0, (SAMPLERS[1], repeated))
+    assert why(settled, (SAMPLERS[1], repeated)).name == "VerdictOutOfTime"
+
+
+def test_the_later_verdict_of_a_sampler_counts(settled: Settled) -> None:
+    early = settled.verdict()
+    settled.chain.advance(1)
+    settled.say(0, (SAMPLERS[0], settled.verdict(finding=Finding.WITHHELD)))
+    assert counted(settled) == (0, 1)
+    assert why(settled, (SAMPLERS[0], early)).name == "VerdictOutOfTime"
+    settled.chain.advance(1)
+    settled.say(0, (SAMPLERS[0], settled.verdict()))
+    assert counted(settled) == (1, 0)
+
+
+def test_samplers_that_disagree_stop_a_batch_only_together(settled: Settled) -> None:
+    settled.chain.advance(PERIOD)
+    settled.approve(0)
+    settled.say(0, (SAMPLERS[2], settled.verdict(finding=Finding.WITHHELD)))
+    assert counted(settled) == (2, 1)
+    settled.chain.call(settled.settlement, "finalize", 0)
+    settled.chain.advance(1)
+    settled.say(0, (SAMPLERS[0], settled.verdict(finding=Finding.WITHHELD)))
+    refusal = settled.chain.refused(settled.settlement, "finalize", 0)
+    assert (refusal.name, refusal.operands) == ("ObjectionStands", (2, 2))
+    settled.chain.advance(3 * DAY)
+    assert settled.chain.refused(settled.settlement, "finalize", 0).name == "ObjectionStands"
+
+
+def test_available_lapses_and_withheld_stands(settled: Settled) -> None:
+    settled.say(
+        0,
+        (SAMPLERS[0], settled.verdict()),
+        (SAMPLERS[1], settled.verdict(finding=Finding.WITHHELD)),
+    )
+    settled.chain.advance(CONFIG["verdictLifetime_s"] - 20)
+    assert counted(settled) == (1, 1)
+    settled.chain.advance(60)
+    assert counted(settled) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"blob_id": header_of(3).blob_id}, "OtherBlob"),
+        ({"keyset_hash": keyset(4, 0, 3).hash}, "OtherBlob"),
+        ({"finding": Finding.INCONCLUSIVE}, "Inconclusive"),
+        ({"error": Fraction(1, 10**6) + Fraction(1, 10**18)}, "WeakVerdict"),
+        ({"error": Fraction(1)}, "WeakVerdict"),
+    ],
+)
+def test_a_verdict_on_something_else_or_too_weak_does_not_count(
+    settled: Settled, changes: dict[str, Any], name: str
+) -> None:
+    assert why(settled, (SAMPLERS[0], settled.verdict(**changes))).name == name
+
+
+def test_a_verdict_from_before_the_proposal_or_the_future_does_not_count(
+    settled: Settled,
+) -> None:
+    proposed_at = settled.batch(1)["proposedAt"]
+    for time in (proposed_at - 1, settled.chain.now + 1000):
+        refusal = why(settled, (SAMPLERS[0], settled.verdict(time=time)))
+        assert refusal.name == "VerdictOutOfTime"
+    settled.say(0, (SAMPLERS[0], settled.verdict(time=proposed_at)))
+
+
+def test_a_settlement_may_demand_the_rule_that_trusts_nobody(chain: Chain) -> None:
+    settled = Settled.on(chain, strictOnly=True)
+    settled.propose(0)
+    chain.advance(1)
+    refusal = why(settled, (SAMPLERS[0], settled.verdict()))
+    assert (refusal.name, refusal.operands) == ("NotStrict", (int(Rule.CERTIFIED),))
+    settled.say(
+        0,
+        (SAMPLERS[0], settled.verdict(rule=Rule.STRICT)),
+        (SAMPLERS[1], settled.verdict(finding=Finding.WITHHELD)),
+    )
+    assert counted(settled) == (1, 1)
+
+
+def test_a_verdict_of_nobodys_or_for_another_chain_does_not_count(settled: Settled) -> None:
+    assert why(settled, (SAMPLERS[3], settled.verdict())).name == "NotSampler"
+    assert why(settled, (SAMPLERS[0], settled.verdict()), chain_id=1).name == "NotSampler"
+    verdicts, signatures = settled.submission((SAMPLERS[0], settled.verdict()))
+    for spoilt in (signatures[0][:-1], signatures[0] + b"\0", bytes(65)):
+        refusal = settled.chain.refused(settled.settlement, "submitVerdicts", 0, verdicts, [spoilt])
+        assert refusal.name.startswith("ECDSAInvalidSignature")
+
+
+def test_a_signature_is_taken_in_one_form_only(settled: Settled) -> None:
+    """s in the lower half: the other root would let one verdict look like two."""
+    order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+    verdicts, (good,) = settled.submission((SAMPLERS[0], settled.verdict()))
+    high = (order - int.from_bytes(good[32:64], "big")).to_bytes(32, "big")
+    malleated = good[:32] + high + bytes((55 - good[64],))
+    refusal = settled.chain.refused(settled.settlement, "submitVerdicts", 0, verdicts, [malleated])
+    assert refusal.name == "ECDSAInvalidSignatureS"
+
+
+def test_a_sampler_that_leaves_counts_no_more(settled: Settled) -> None:
+    settled.say(0, *((key, settled.verdict()) for key in SAMPLERS[:2]))
+    sampler = bytes(SAMPLERS[0].address)
+    assert settled.chain.refused(settled.registry, "retire", sampler).name == "NotAuthorized"
+    settled.chain.send(settled.registry, "retire", sampler, sender=REGISTRAR)
+    assert counted(settled) == (1, 0)
+    assert why(settled, (SAMPLERS[0], settled.verdict())).name == "NotSampler"
+
+
+# ------------------------------------------------------------------------- registration
+
+
+def test_only_the_owner_admits_and_only_a_stake_makes_active(settled: Settled) -> None:
+    newcomer, registry = bytes(SAMPLERS[3].address), settled.registry
+    chain = settled.chain
+    assert chain.refused(registry, "admit", newcomer).name == "NotAuthorized"
+    assert chain.refused(registry, "stake", newcomer, value=STAKE).name == "WrongStanding"
+    chain.send(registry, "admit", newcomer, sender=REGISTRAR)
+    assert chain.refused(registry, "admit", newcomer, sender=REGISTRAR).name == "WrongStanding"
+    assert not chain.call(registry, "isActive", newcomer)
+    assert chain.refused(registry, "stake", newcomer, value=STAKE - 1).name == "WrongStake"
+    chain.send(registry, "stake", newcomer, value=STAKE)
+    assert chain.call(registry, "isActive", newcomer)
+
+
+def test_a_stake_comes_back_after_a_while_and_once(settled: Settled) -> None:
+    sampler, registry, chain = bytes(SAMPLERS[0].address), settled.registry, settled.chain
+    assert chain.refused(registry, "withdraw", sampler).name == "WrongStanding"
+    chain.send(registry, "retire", sampler, sender=REGISTRAR)
+    assert chain.refused(registry, "withdraw", sampler).name == "StakeLocked"
+    chain.advance(EXIT_DELAY)
+    before = chain.balance("0x" + sampler.hex())
+    chain.send(registry, "withdraw", sampler)
+    assert chain.balance("0x" + sampler.hex()) == before + STAKE
+    assert chain.refused(registry, "withdraw", sampler).name == "WrongStanding"
+
+
+def test_two_verdicts_of_one_moment_cost_the_stake(settled: Settled) -> None:
+    chain, registry, key = settled.chain, settled.registry, SAMPLERS[0]
+    first, second = settled.verdict(), settled.verdict(finding=Finding.WITHHELD)
+    later = settled.verdict(finding=Finding.WITHHELD, time=first.time + 1)
+
+    def pair(one: Any, other: Any, by: Any = key) -> tuple[Any, ...]:
+        chain_id = chain.web3.eth.chain_id
+        return (
+            as_argument(one),
+            sign(one, chain_id, key).signature,
+            as_argument(other),
+            sign(other, chain_id, by).signature,
+        )
+
+    for innocent in (pair(first, first), pair(first, later), pair(first, second, SAMPLERS[1])):
+        assert chain.refused(registry, "slash", *innocent).name == "NoContradiction"
+    before = chain.balance("0x" + "0" * 36 + "dead")
+    chain.send(registry, "retire", bytes(key.address), sender=REGISTRAR)
+    chain.send(registry, "slash", *pair(first, second), sender=ANYONE)
+    assert chain.balance("0x" + "0" * 36 + "dead") == before + STAKE // 2
+    assert chain.balance(registry.address) == 2 * STAKE
+    assert chain.refused(registry, "slash", *pair(first, second)).name == "WrongStanding"
+    assert chain.refused(registry, "withdraw", bytes(key.address)).name == "WrongStanding"
+
+
+def test_there_are_at_most_so_many_samplers(chain: Chain) -> None:
+    registry = chain.deploy("SamplerRegistry", chain.accounts[REGISTRAR], STAKE, EXIT_DELAY)
+    for number in range(64):
+        chain.send(registry, "admit", number.to_bytes(20, "big"), sender=REGISTRAR)
+    refusal = chain.refused(registry, "admit", bytes(19) + b"\xff", sender=REGISTRAR)
+    assert (refusal.name, refusal.operands) == ("TooManySamplers", (64,))
