@@ -116,6 +116,7 @@ class Gathering:
         self._unheard: Final = set(roll.nodes if custody is None else ())
         self._unasked: Final = set(roll.nodes)
         self._under_way: Final[dict[int, _UnderWay]] = {}
+        self._liars: Final[set[str]] = set()
         self._begun = 0
         self._is_short = False
         self.held: Final[set[int]] = set()
@@ -147,17 +148,23 @@ class Gathering:
         earliest = min(times, default=float("inf"))
         return earliest if earliest < float("inf") else None
 
+    def usable(self, now: float) -> list[str]:
+        """Nodes that may be asked and do not keep us waiting."""
+        slow = {one.question.node for one in self._under_way.values() if self._is_overdue(one, now)}
+        return [node for node in self._roll.may_ask(now) if node not in slow]
+
     # ------------------------------------------------------------ what is to be done
 
     def due(self, now: float) -> list[Question]:
         """The questions that begin now."""
         if self.is_complete:
             return []
-        usable = self._usable(now)
+        usable = self.usable(now)
         trusted = [node for node in usable if not self._known.is_avoided(node, now)]
         coming = self.held | self._coming(now)
         lacking = [column for column in self._wanted if column not in coming]
-        straight = [column for column in lacking if column in self._askable(trusted)]
+        askable = self._askable(trusted)
+        straight = [column for column in lacking if column in askable]
         covered = len(straight) == len(lacking)
         self._is_short = False
         begun = self._ask(straight, trusted, now) + self._hear(trusted, now)
@@ -190,6 +197,7 @@ class Gathering:
             one
             for one in self._under_way.values()
             if self.is_complete
+            or one.question.node in self._liars
             or (one.question.what is What.COLUMNS and self.held.issuperset(one.question.columns))
         ]
         if not dropped and len(self._under_way) >= QUESTIONS:
@@ -252,6 +260,7 @@ class Gathering:
     def lied(self, question: Question, error: FalseAnswer, now: float) -> None:
         """What it served was false."""
         self._end(question)
+        self._liars.add(question.node)
         self._known.lied(question.node, now)
         self._roll.give_up(question.node, error)
 
@@ -290,11 +299,6 @@ class Gathering:
         self._end(one.question)
 
     # ------------------------------------------------------------ inside: whom to ask
-
-    def _usable(self, now: float) -> list[str]:
-        """Nodes that may be asked and do not keep us waiting."""
-        slow = {one.question.node for one in self._under_way.values() if self._is_overdue(one, now)}
-        return [node for node in self._roll.may_ask(now) if node not in slow]
 
     def _askable(self, nodes: Iterable[str]) -> set[int]:
         return set().union(*(self._columns[node] for node in nodes))

@@ -66,6 +66,7 @@ class Reader:
         self._hedge_s = hedge_s
         self._custody = custody
         self._progress = progress
+        self._looked_at: Final[set[str]] = set()
 
     @property
     def failures(self) -> dict[str, str]:
@@ -123,21 +124,34 @@ class Reader:
                 now = self._pace.clock()
                 for question in gathering.due(now):
                     tasks[asyncio.ensure_future(self._put(gathering, question))] = question
-                if points is None and certified is not None and gathering.is_stuck(now):
-                    points = asyncio.ensure_future(self._enough_points(certified))
-                under_way = [*tasks] if points is None or points.done() else [*tasks, points]
+                points = points or self._look_for_points(gathering, certified, now)
+                under_way = [*tasks] if points is None else [*tasks, points]
                 wakes_at = gathering.wakes_at(now)
                 if not under_way and wakes_at is None:
                     return
                 await some_ended(under_way, wakes_at, self._pace)
                 for task in [task for task in tasks if task.done()]:
                     self._take_in(gathering, tasks.pop(task), task)
-                if points is not None and points.done() and points.result():
-                    return
+                if points is not None and points.done():
+                    if points.result():
+                        return
+                    points = None
                 self._drop_pointless(gathering, tasks)
         finally:
             gathering.close(self._pace.clock())
             await ended([*tasks] if points is None else [*tasks, points])
+
+    def _look_for_points(
+        self, gathering: Gathering, certified: bool | None, now: float
+    ) -> asyncio.Task[bool] | None:
+        """Begin with it once columns are too few, at nodes not asked for points yet; not at one
+        that is overdue, which would only be later yet.
+        """
+        if certified is None or not gathering.is_stuck(now):
+            return None
+        nodes = [node for node in gathering.usable(now) if node not in self._looked_at]
+        self._looked_at.update(nodes)
+        return asyncio.ensure_future(self._enough_points(nodes, certified)) if nodes else None
 
     async def _put(self, gathering: Gathering, question: Question) -> frozenset[int]:
         """Columns that the node says it keeps or holds, or those that it delivered."""
@@ -195,19 +209,18 @@ class Reader:
 
     # ------------------------------------------------------------ points
 
-    async def _enough_points(self, certified: bool) -> bool:
-        """Points of the columns at hand and of the others, as many as recovery takes; whether
-        they are enough.
+    async def _enough_points(self, nodes: list[str], certified: bool) -> bool:
+        """Points of the columns at hand and, of these nodes, of the others, as many as recovery
+        takes; whether they are enough.
         """
         held = list(self.columns.values())
         self.points.update(await asyncio.to_thread(_points_of, held))
         lacking = [index for index in range(COLUMNS) if index not in self.columns]
-        order = self._roll.nodes
         columns_at_once = max(1, self._points_at_once // POINTS_PER_COLUMN)
         parts = [
             (
                 [index for column in part for index in _indices_of(column)],
-                _rotated(order, place),
+                _rotated(nodes, place),
             )
             for place, part in enumerate(batches(lacking, each=1, most=columns_at_once))
         ]
@@ -260,7 +273,7 @@ class Reader:
 
 def _rotated(nodes: list[str], place: int) -> list[str]:
     """So that each begins with another one."""
-    first = place % len(nodes) if nodes else 0
+    first = place % len(nodes)
     return nodes[first:] + nodes[:first]
 
 

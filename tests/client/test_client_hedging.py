@@ -248,6 +248,53 @@ async def test_points_are_looked_for_while_a_silent_member_may_still_deliver(
         assert await task == sample.payload
 
 
+async def test_a_slow_node_that_is_the_only_one_is_not_asked_for_points_as_well(
+    start, hedging, sample, manual
+):
+    slow = await start()
+    release = asyncio.Event()
+
+    async def late(request):
+        await release.wait()
+        return await slow.true_answer(request)
+
+    slow.script["columns"].append(late)
+    client = await hedging(slow)
+    read = asyncio.ensure_future(client.get(sample.blob.header))
+    await eventually(lambda: bool(slow.asked("/columns")))
+    manual.advance(100)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    release.set()
+    async with asyncio.timeout(20):
+        assert await read == sample.payload
+    assert slow.asked("/points") + slow.asked("/status") == []
+
+
+async def test_points_of_one_that_was_slow_are_asked_for_when_it_has_answered(
+    start, hedging, sample, manual
+):
+    slow = await start(columns=set(range(30)), points=set(range(8192)))
+    poor = await start(columns={40})
+    release = asyncio.Event()
+
+    async def late(request):
+        await release.wait()
+        return await slow.true_answer(request)
+
+    slow.script["columns"].append(late)
+    client = await hedging(slow, poor)
+    custody = {slow.url: range(30), poor.url: [40]}
+    read = asyncio.ensure_future(client.get(sample.blob.header, custody=custody))
+    await eventually(lambda: bool(slow.asked("/columns")))
+    manual.advance(HEDGE_S)
+    await eventually(lambda: bool(poor.asked("/points")))
+    assert slow.asked("/points") == []
+    release.set()
+    async with asyncio.timeout(20):
+        assert await read == sample.payload
+
+
 async def test_points_asked_for_come_from_whoever_is_not_silent(start, hedging, sample, manual):
     silent, well = await start(), await start()
     silent.script["points"] += [hang] * 9
