@@ -301,7 +301,7 @@ class Disperser:
 
     def _verified(self, data: bytes) -> VerifiedCertificate:
         """Valid under whichever keyset it names."""
-        parsed = Certificate.parse(data)
+        parsed = Certificate.parse(data, self._kzg)
         committee = self.succession.under("certificate", parsed.keyset_hash)
         return verify_certificate(parsed, committee.keyset)
 

@@ -104,7 +104,10 @@ class Feeds:
         """
         url = None if cursor is None else await self._member_of(cursor.tag)
         if cursor is not None and url is not None and self.is_source(url):
-            return Way(rest=None, feed=await self._feed(url, cursor.tag), start=cursor)
+            feed = await self._feed(url, cursor.tag)
+            if feed.tag == cursor.tag:
+                return Way(rest=None, feed=feed, start=cursor)
+            url = None  # another node has come to the address meanwhile
         rest = None if cursor is None or url is None else (url, cursor)
         feed = await self._any()
         own = feed.position if from_now else 0
@@ -213,8 +216,14 @@ class Feeds:
         if url not in self._starting:
             task = asyncio.create_task(self._subscribe(url))
             self._starting[url] = task
-            task.add_done_callback(lambda _: self._starting.pop(url))
+            task.add_done_callback(lambda done: self._started(url, done))
         return await asyncio.shield(self._starting[url])
+
+    def _started(self, url: str, task: asyncio.Task[Feed]) -> None:
+        del self._starting[url]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Whoever waited has been told; perhaps nobody does any more.
+            _log.info("feed not followed", member=url, reason=str(error))
 
     async def _subscribe(self, url: str) -> Feed:
         tag = await self._tag(url)

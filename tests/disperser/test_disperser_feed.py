@@ -225,6 +225,22 @@ async def test_a_member_with_a_new_directory_is_another_one(feeding: Feeding) ->
         assert ids(await taken(following, 3)) == stored
 
 
+async def test_a_member_that_becomes_another_one_while_it_is_asked_begins_anew(
+    feeding: Feeding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = [await feeding.store(number) for number in range(3)]
+    last = (await feeding.page())[-1]["cursor"]
+    (url,) = feeding.network.urls(feeding.seed_of(last))
+    feeding.network.members[feeding.seed_of(last)].member.node.node_id = "another"
+
+    async def still_thought_to_be(tag: int) -> str:
+        return url
+
+    monkeypatch.setattr(feeding.disperser.feeds, "_member_of", still_thought_to_be)
+    async with feeding.following(after=last) as following:
+        assert ids(await taken(following, 3)) == stored
+
+
 @pytest.mark.parametrize("query", ["?after=17", "?after=-1", "?after=x", f"?after={1 << 63}"])
 async def test_a_cursor_that_no_disperser_gives_is_refused(feeding: Feeding, query: str) -> None:
     assert (await feeding.page(query, 400))["code"] == "malformed_request"
