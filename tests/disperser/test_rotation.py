@@ -82,6 +82,9 @@ async def test_what_was_certified_before_a_rotation_is_read_after_it(
     if leaver == "gone":
         await network.members[0].stop.aclose()
     assert await read(url, receipt.blob_id) == PAYLOAD
+    if leaver == "up":
+        assert not columns_asked(network, 4), "it is none of the keyset's that keeps the blob"
+        assert columns_asked(network, 0)
     certificate = await certificate_at(url, receipt.blob_id, OLD)
     assert certificate.attestation == certificate_of(receipt, OLD).attestation
     assert await read(network.urls(1, 2, 3), receipt.blob_id) == PAYLOAD
@@ -166,6 +169,15 @@ async def test_a_member_that_moved_house_is_found_again_under_the_same_keyset(
 
 
 # ---------------------------------------------------------------- ways to look
+
+
+def columns_asked(network: RealNetwork, seed: int) -> bool:
+    """Whether a member was asked for columns."""
+    (found,) = network.members[seed].member.node.metrics.front.requests.collect()
+    return any(
+        sample.labels["route"] == "/v1/blobs/{id}/columns" and sample.labels["method"] == "GET"
+        for sample in found.samples
+    )
 
 
 async def eventually_signed(network: RealNetwork, receipt: Receipt, under: VerifiedKeyset) -> None:
