@@ -570,6 +570,10 @@ contract BatchSettlement is ForcedInbox {
         return _config;
     }
 
+    function challengePeriod_s() external view returns (uint256) {
+        return _config.challengePeriod_s;
+    }
+
     /// @notice A batch by its id; all zero where there is none.
     function batchOf(uint256 batchId) external view returns (Batch memory) {
         return _batches[batchId];
