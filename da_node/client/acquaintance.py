@@ -44,6 +44,8 @@ class _Known:
     """When it is to be asked again."""
     avoided_until: float = NEVER
     """Until when others are asked first."""
+    silent_until: float = NEVER
+    """Until when asking it may cost the hedge delay."""
     latency_s: float | None = None
     """Time that a small answer takes."""
     byte_s: float | None = None
@@ -79,6 +81,10 @@ class Acquaintances:
     def is_avoided(self, node: str, now: float) -> bool:
         """Whether others are to be asked first."""
         return now < self._nodes[node].avoided_until
+
+    def was_silent(self, node: str, now: float) -> bool:
+        """Whether asking it lately took as long as the hedge delay, rather than failing."""
+        return now < self._nodes[node].silent_until
 
     def by_trust(self, nodes: Iterable[str], now: float) -> list[str]:
         """The nodes in their order, those to be avoided last."""
@@ -127,7 +133,12 @@ class Acquaintances:
             known.byte_s = _weighed(known.byte_s, seconds / byte_count)
 
     def failed(self, node: str, now: float) -> None:
-        """The node could not be reached, or kept us waiting."""
+        """The node could not be reached, or not now."""
+        self._avoid(node, now + AVOIDED_S)
+
+    def silent(self, node: str, now: float) -> None:
+        """The node kept us waiting."""
+        self._nodes[node].silent_until = now + AVOIDED_S
         self._avoid(node, now + AVOIDED_S)
 
     def lied(self, node: str, now: float) -> None:

@@ -102,7 +102,7 @@ async def first_answer(
                     return answer
     finally:
         for node in race.silent(pace.clock()):
-            known.failed(node, pace.clock())
+            known.silent(node, pace.clock())
         await ended(tasks)
 
 

@@ -173,10 +173,11 @@ class Gathering:
         coming.update(straight)
         lacking = [column for column in lacking if column not in coming]
         plan = self._plan(trusted, lacking, coming)
-        # For a short range it is cheaper to see whether one that failed lately is well again.
-        if plan is not None and len(plan) > STAND_INS * len(lacking):
-            plan = None if self._askable(usable).issuperset(lacking) else plan
         if plan is not None:
+            # For a short range it is cheaper to see whether one that failed lately is well again.
+            prompt = [node for node in usable if not self._known.was_silent(node, now)]
+            if len(plan) > STAND_INS * len(lacking) and self._askable(prompt).issuperset(lacking):
+                return begun + self._ask(lacking, prompt, now)
             return begun + self._ask(plan, trusted, now)
         begun += self._hear(usable, now)
         if self._is_fresh(What.ARC, now):
@@ -293,7 +294,7 @@ class Gathering:
 
     def _drop(self, one: _UnderWay, now: float) -> None:
         if self._is_overdue(one, now):
-            self._known.failed(one.question.node, now)
+            self._known.silent(one.question.node, now)
             if one.question.what is What.ARC:
                 self._unheard.add(one.question.node)
         self._end(one.question)

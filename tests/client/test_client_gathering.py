@@ -459,6 +459,14 @@ def test_for_a_short_range_one_that_failed_lately_is_asked_before_64_others():
     assert sum(map(len, asked(one.due(HEDGE_S)).values())) == 64
 
 
+def test_but_not_one_that_was_silent_since_that_costs_the_hedge_delay_each_time():
+    known = acquainted(FOUR)
+    known.silent("a", 0)
+    found = asked(Read(FOUR, wanted=[5], known=known).due())
+    assert "a" not in found
+    assert sum(map(len, found.values())) == 64
+
+
 def test_a_liar_is_avoided_for_longer():
     known = acquainted(FOUR)
     known.lied("a", 0)
