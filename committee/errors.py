@@ -340,8 +340,8 @@ class OtherShape(Rejected):
     advice = "name another directory, or ask for what it has"
     path: str
     name: str
-    value: int
-    wanted: int
+    value: int | str
+    wanted: int | str
 
 
 @dataclass(eq=False, kw_only=True)

@@ -6,6 +6,7 @@ import asyncio
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -14,12 +15,15 @@ from committee.certificate import Certificate, verify_certificate
 from committee.devnet import LocalCommittee, Shape
 from da_node.client import Client, Receipt
 from da_node.coding import COLUMNS, LocalKzg
+from da_node.service import Unavailable, UnknownBlob
 from da_node.service.stage import Failed, Stage, require
 
 SHAPE: Final = Shape(members=4, faults=1)
 PATIENCE_S: Final = 3
 """Time in which the threshold must sign: members that are gone refuse at once."""
 ASKING_S: Final = 30
+CATCH_UP_S: Final = 60
+POLL_S: Final = 0.1
 
 _OTHERS: Final = (2, 3)
 """Those left when two are gone. Of four members they are the ones that keep the parity columns."""
@@ -71,6 +75,12 @@ def _play(stage: Stage, committee: LocalCommittee, verifier: LocalKzg) -> None:
         committee.network.start()
     _certified(stage, committee, batches[3], verifier)
 
+    stage.scene("what member 0 has missed")
+    with stage.timed("caught up after"):
+        asyncio.run(_caught_up(committee, second, verifier))
+    arc = committee.committee.keyset.arcs[0]
+    stage.fact("holds", f"columns {arc} of the batch posted without it, from the other members")
+
 
 def _certified(
     stage: Stage, committee: LocalCommittee, batch: bytes, verifier: LocalKzg
@@ -109,6 +119,21 @@ def _read_back(
     arcs = " and ".join(str(committee.committee.keyset.arcs[index]) for index in _OTHERS)
     stage.fact("from columns", f"{arcs}, each verified against the id")
     stage.fact("payload", f"{len(found):,} bytes, equal to what was posted")
+
+
+async def _caught_up(committee: LocalCommittee, receipt: Receipt, verifier: LocalKzg) -> None:
+    """Wait until member 0 serves its arc of a blob that was posted while it was away."""
+    url, arc = committee.url(0), frozenset(committee.committee.keyset.arcs[0])
+    deadline = time.monotonic() + CATCH_UP_S
+    async with Client(url, kzg=verifier) as client:
+        while time.monotonic() < deadline:
+            with suppress(UnknownBlob, Unavailable):  # not heard of yet, or heard and not got
+                status = await client.status(receipt.blob_id, node=url)
+                if arc <= status.columns:
+                    await client.columns(receipt.header, sorted(arc), node=url)
+                    return
+            await asyncio.sleep(POLL_S)
+    raise Failed(f"member 0 should have caught up within {CATCH_UP_S} s")
 
 
 def _refused(stage: Stage, committee: LocalCommittee, batch: bytes) -> None:

@@ -21,8 +21,6 @@ from committee.devnet.shape import Shape
 from committee.disk import create_file, read_file
 from committee.documents import LONGEST_DOCUMENT_BYTES, Committee, Member, committee_of
 from committee.errors import BadDocument, OtherShape
-from committee.ethereum_keystore import read_ethereum_keystore, write_ethereum_keystore
-from committee.keystore import write_keystore
 from committee.passwords import OWNER_ONLY, read_password
 from committee.secp256k1 import SECRET_BYTES, EthereumKey
 from committee.values import NetworkId
@@ -68,6 +66,8 @@ def found(parent: Path, shape: Shape, urls: Sequence[str]) -> Founding:
 
     Raises OtherShape where it is another one's, what making a keyset raises, OSError.
     """
+    from committee.ethereum_keystore import read_ethereum_keystore  # takes 0.4 s
+
     shape = shape.complete()
     directory = parent / "committee"
     if not directory.exists():
@@ -78,15 +78,22 @@ def found(parent: Path, shape: Shape, urls: Sequence[str]) -> Founding:
         partial.rename(directory)
     _require_same(directory / "shape.json", shape)
     data = read_file(directory / "keyset.json", LONGEST_DOCUMENT_BYTES)
+    committee = Committee.parse(data, source=str(directory / "keyset.json"))
+    for member, url in zip(committee.members, urls, strict=True):
+        if member.url != url:  # the file of ports is gone, or another one
+            raise OtherShape(path=str(parent), name=member.name, value=member.url, wanted=url)
     password = read_password(directory / "password")
     return Founding(
         directory=directory,
-        committee=Committee.parse(data, source=str(directory / "keyset.json")),
+        committee=committee,
         disperser_key=read_ethereum_keystore(directory / "disperser.json", password),
     )
 
 
 def _make(directory: Path, shape: Shape, urls: Sequence[str]) -> None:
+    from committee.ethereum_keystore import write_ethereum_keystore
+    from committee.keystore import write_keystore
+
     keys = [SecretKey.generate(secrets.token_bytes(ENTROPY_BYTES)) for _ in urls]
     network_id = NetworkId(secrets.token_bytes(HASH_BYTES))
     keyset = shape.keyset(network_id, tuple(key.public_key for key in keys))

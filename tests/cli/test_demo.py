@@ -26,6 +26,7 @@ def test_the_demonstration_shows_what_it_promises_and_stops_cleanly() -> None:
     assert shown.stdout.count("offline, under the keyset alone") == 3
     assert "signed by member-1, member-2, member-3" in shown.stdout
     assert "64–95 and 96–127, each verified" in shown.stdout
+    assert "columns 0–31 of the batch posted without it" in shown.stdout
     for fact in ("503 dispersal_failed", "2 signed, 3 are needed", "member-0: http", "all 0"):
         assert fact in shown.stdout
 

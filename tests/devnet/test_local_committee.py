@@ -12,6 +12,7 @@ from committee.certificate import Certificate, verify_certificate
 from committee.cli.keysets import read_committee
 from committee.devnet import LocalCommittee, Shape
 from committee.devnet.faults import Flip
+from committee.devnet.founding import found
 from committee.errors import NoSuchCommittee, OtherShape, OutOfRange
 from committee.keystore import read_keystore
 from committee.passwords import read_password
@@ -102,6 +103,14 @@ def test_a_directory_keeps_its_committee(tmp_path: Path) -> None:
         LocalCommittee.made(tmp_path, Shape(members=4, faults=1, threshold=2)),
     ):
         pass
+
+
+def test_a_directory_that_has_lost_its_ports_is_refused(tmp_path: Path) -> None:
+    with LocalCommittee.made(tmp_path) as made:
+        url = made.url(0)
+        urls = [f"http://127.0.0.1:{1 + i}" for i in range(4)]
+        with pytest.raises(OtherShape, match=f"member-0 = {url}, not {urls[0]}"):
+            found(tmp_path, Shape(), urls)
 
 
 def test_a_founding_cut_short_is_begun_anew(tmp_path: Path) -> None:
