@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampler.order import Order
+from sampler.order import Order, _shuffled
 
 
 @given(st.binary(min_size=32, max_size=32), st.integers(1, 300))
@@ -85,3 +85,8 @@ def test_an_order_is_what_it_always_was():
     """Sessions resume after an upgrade with their secret alone."""
     first = list(islice(Order(bytes(range(32)), 8192), 8))
     assert first == [3417, 4372, 3977, 3540, 4568, 7273, 2663, 8107]
+
+
+def test_a_word_that_would_favour_some_items_is_thrown_away():
+    """2^32 − 1 is the one word too many for three items: 0 and 1 would be likelier than 2."""
+    assert list(_shuffled(iter([2**32 - 1, 1, 0, 0]), 3)) == [1, 0, 2]

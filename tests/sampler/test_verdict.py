@@ -15,6 +15,7 @@ from committee.errors import BadSigner
 from committee.secp256k1 import EthereumKey, keccak256
 from committee.values import KeysetHash
 from da_node.coding import BlobId
+from da_node.service import WrongLength
 from sampler.conclusion import Finding
 from sampler.confidence import Rule, Unit
 from sampler.verdict import Verdict, domain_separator, sign, verify_verdict
@@ -98,6 +99,12 @@ def test_a_verdict_is_no_request_of_a_disperser():
 def test_bytes_that_are_nobodys_signature_are_refused(signature):
     with pytest.raises(BadSigner):
         verify_verdict(VERDICT, 1, signature)
+
+
+@pytest.mark.parametrize(("domain", "struct"), [(31, 32), (32, 33)])
+def test_only_hashes_are_signed_as_typed_data(domain, struct):
+    with pytest.raises(WrongLength):
+        KEY.sign_typed(bytes(domain), bytes(struct))
 
 
 @given(st.fractions(0, 1))
