@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from committee_shapes import custody
 
 from da_node.cli.main import holdfast
-from sampler.confidence import Rule, Unit, samples_for
+from sampler.confidence import Rule, Unit, chance, samples_for
 from sampler.custody import Custody
 from sampler.network import (
     fooled_bound_log10,
@@ -69,6 +69,20 @@ def test_simulated_sessions_end_as_often_available_as_planned_ones(
     share = (tally.available + seen) / (tally.sessions + 300)
     spread = math.sqrt(share * (1 - share) * (1 / 300 + 1 / simulated))
     assert abs(seen / 300 - tally.available / simulated) <= 6.2 * spread
+
+
+def test_simulated_sessions_draw_without_replacement():
+    """Of 128 columns 5 are asked and 65 withheld: with repetitions counted the share would be off
+    by 10 standard deviations. 6.2 are exceeded once in 10^9.
+    """
+    asked = asking(1, 0, unit=Unit.COLUMNS, wanted=Fraction(1, 20))
+    rng = np.random.default_rng(9)
+    contest = Contest(asked, ADVERSARIES["uniform"](asked, rng))
+    exact = float(chance(128, 65, len(asked.first.items)))
+    assert contest.promised == exact
+    tally = contest.run(600_000, rng)
+    spread = math.sqrt(exact * (1 - exact) / tally.sessions)
+    assert abs(tally.wrong / tally.sessions - exact) <= 6.2 * spread
 
 
 @pytest.mark.parametrize("rule", Rule)
