@@ -87,7 +87,7 @@ async def devnet(tmp_path: Path) -> AsyncIterator[Devnet]:
         _, url = await stack.enter_async_context(
             running_disperser(
                 DisperserSettings(
-                    port=0, kernel_threads=1, shutdown_grace_s=0.0, dispersal_timeout_s=5.0
+                    port=0, kernel_threads=1, shutdown_grace_s=0.0, dispersal_timeout_s=30.0
                 ),
                 committees=[introduced(urls)],
                 key=DISPERSER,
