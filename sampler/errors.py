@@ -1,5 +1,7 @@
 """The sampler's errors, under the roots of Holdfast's one tree (`da_node.errors`).
 
+Rejected
+└── TooLate                 410  the blob expires too soon to be asked for any more
 Unavailable
 ├── NothingToSample         503  the members that are not known to be silent keep too little
 ├── StateFault              503  the sampler's database, or its disk, failed
@@ -12,7 +14,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from da_node.service import Unavailable
+from da_node.service import Rejected, Unavailable
+
+
+@dataclass(eq=False, kw_only=True)
+class TooLate(Rejected):
+    """Nobody is asked for what is about to be deleted."""
+
+    status = 410
+    code = "too_late"
+    template = "blob {blob_id} expires at {expires_at}; it is asked for until an hour before that"
+    blob_id: str
+    expires_at: int
 
 
 @dataclass(eq=False, kw_only=True)

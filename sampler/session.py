@@ -222,7 +222,9 @@ class Session:
         if ask.round is None or self.is_over:
             return
         if self._doubts.ended(ask.source, outcome, is_control=ask.item is None, is_busy=is_busy):
-            self._round_at_s = now_s + self._patience.first_pause_s
+            # Whoever denies is asked again a while later, not a moment later.
+            suspect_at_s = self.began_s + self._patience.suspect_s
+            self._round_at_s = max(now_s + self._patience.first_pause_s, suspect_at_s)
             self._wake(self._round_at_s)
             self._conclude(at_last=False)
 
@@ -353,6 +355,10 @@ class Session:
             self._hold(question.item, ask.source)
             return
         question.failed.add(ask.source)
+        if outcome.is_denial and ask.source in self._doubts.promised and not self._doubts.rounds:
+            # No link does that: there is no need to wait for what is late.
+            self._round_at_s = min(self._round_at_s, self.began_s + self._patience.doubt_s)
+            self._wake(self._round_at_s)
         if outcome in FINAL:
             question.final.add(ask.source)
         if not question.doubted and question.failed.issuperset(question.sources):

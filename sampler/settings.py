@@ -38,18 +38,20 @@ class SamplerSettings(ServiceSettings, frozen=True, kw_only=True):
         ),
     ] = "http://127.0.0.1:8800"
     keysets: Annotated[
-        str,
+        str | None,
         Meta(
             description="Files of the keysets that are followed, separated by commas.",
             extra={"default_means": "none"},
         ),
-    ] = ""
+    ] = None
     keyset_hashes: Annotated[
-        str,
+        str | None,
         Meta(
-            description="Hashes of further keysets, by commas; the feeds' nodes are asked for them."
+            description="Hashes of further keysets, by commas; the feeds' nodes are asked for "
+            "them.",
+            extra={"default_means": "none"},
         ),
-    ] = ""
+    ] = None
     keystore: Annotated[
         Path | None,
         Meta(
@@ -146,9 +148,9 @@ class SamplerSettings(ServiceSettings, frozen=True, kw_only=True):
         ),
     ] = 1024 * _MIB
     webhook_url: Annotated[
-        str,
+        str | None,
         Meta(description="Where every verdict is posted.", extra={"default_means": "nowhere"}),
-    ] = ""
+    ] = None
     webhook_queue: Annotated[
         int,
         Meta(
@@ -213,8 +215,8 @@ class SamplerSettings(ServiceSettings, frozen=True, kw_only=True):
             node_urls(self.webhook_url)
 
 
-def _parts(text: str) -> Sequence[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _parts(text: str | None) -> Sequence[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def _bad(name: str, reason: str) -> BadConfiguration:

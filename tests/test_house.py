@@ -85,6 +85,8 @@ PURE |= {
         "doubting",
         "session",
         "intervals",
+        "terms",
+        "documents",
         "network",
         "simulation.adversaries",
         "simulation.sessions",

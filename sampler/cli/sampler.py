@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from sampler.cli.checks import audit_command, check_command, evidence_command
 from sampler.cli.plans import plan_command
+from sampler.cli.running import keygen_command, run_command
 from sampler.cli.simulate import simulate_command
 
 
@@ -15,3 +17,8 @@ def sampler() -> None:
 
 sampler.add_command(plan_command)
 sampler.add_command(simulate_command)
+sampler.add_command(run_command)
+sampler.add_command(check_command)
+sampler.add_command(evidence_command)
+sampler.add_command(audit_command)
+sampler.add_command(keygen_command)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from committee.arcs import shortest_arc
 from committee.bls import SecretKey
 from committee.devnet.fault_proxy import Front
-from committee.devnet.faults import Fault
+from committee.devnet.faults import Fault, Withhold
 from committee.disperser.serving import running_disperser
 from committee.disperser.settings import DisperserSettings
 from committee.documents import Committee, Member, committee_of
@@ -25,7 +26,7 @@ from committee.secp256k1 import EthereumKey
 from committee.signing.signer import LocalSigner
 from committee.values import NetworkId
 from da_node.client import Client, Receipt
-from da_node.coding import BlobId, local_prover
+from da_node.coding import BlobId, encode, local_prover
 from da_node.service.kzg_pool import KzgPool
 from da_node.service.network import Ports
 from sampler.committees import Committees
@@ -38,11 +39,11 @@ DISPERSER: Final = EthereumKey(b"\x01" * 32)
 SIGNER: Final = EthereumKey(b"\x02" * 32)
 PAYLOAD_BYTES: Final = 300_000
 QUICK: Final = {
-    "deadline_s": 6.0,
-    "hedge_s": 0.3,
-    "doubt_s": 0.6,
-    "suspect_s": 1.2,
-    "question_s": 1.1,
+    "deadline_s": 20.0,
+    "hedge_s": 0.5,
+    "doubt_s": 1.0,
+    "suspect_s": 2.0,
+    "question_s": 6.0,
     "certificate_wait_s": 0.0,
 }
 """Times of sessions that wait for somebody silent; a local network answers in milliseconds."""
@@ -74,7 +75,7 @@ def secret(seed: int) -> SecretKey:
 def keyset(n: int = 4, faults: int = 1) -> Keyset:
     return Keyset(
         network_id=NetworkId(b"\x07" * 32),
-        not_before=NOW - 3600,
+        not_before=1_700_000_000,
         retention_s=1_572_864,
         challenge_period_s=604_800,
         threshold=n - faults,
@@ -94,12 +95,13 @@ def introduced(urls: Sequence[str]) -> Committee:
 
 @dataclass
 class Clock:
-    """Unix seconds that stand still until they are moved."""
+    """Unix seconds that stand still until they are moved; or the machine's own."""
 
     now: int = NOW
+    is_real: bool = False
 
     def __call__(self) -> int:
-        return self.now
+        return int(time.time()) if self.is_real else self.now
 
 
 @dataclass
@@ -116,10 +118,15 @@ class Network:
     def urls(self) -> list[str]:
         return [member.url for member in self.committee.members]
 
-    async def post(self, size_bytes: int = PAYLOAD_BYTES) -> Receipt:
-        """Another payload, certified."""
+    def payload(self, size_bytes: int = PAYLOAD_BYTES) -> tuple[bytes, BlobId]:
+        """Another payload, and what its blob will be called."""
+        payload = self.chance.randbytes(size_bytes)
+        return payload, encode(payload, local_prover()).blob_id
+
+    async def post(self, size_bytes: int = PAYLOAD_BYTES, payload: bytes | None = None) -> Receipt:
+        """Another payload, or this one, certified."""
         async with Client(self.disperser, kzg=local_prover()) as client:
-            receipt = await client.post(self.chance.randbytes(size_bytes))
+            receipt = await client.post(payload or self.chance.randbytes(size_bytes))
         assert receipt.certificate is not None
         return receipt
 
@@ -132,6 +139,11 @@ class Network:
         await self.arm(())
 
 
+def all_of(blob_id: BlobId, how: Literal["missing", "silent"] = "missing") -> Withhold:
+    """Nothing of this blob is given out, and everything of others."""
+    return Withhold(path=of_blob(blob_id), columns=tuple(range(128)), how=how)
+
+
 def of_blob(blob_id: BlobId) -> str:
     """The pattern of paths about one blob."""
     return f"/v1/blobs/{blob_id.hex0x}/*"
@@ -139,9 +151,9 @@ def of_blob(blob_id: BlobId) -> str:
 
 @asynccontextmanager
 async def running_network(
-    directory: Path, *, members: int = 4, silent: Sequence[int] = ()
+    directory: Path, *, members: int = 4, real_time: bool = False
 ) -> AsyncIterator[Network]:
-    clock = Clock()
+    clock = Clock(is_real=real_time)
     async with AsyncExitStack() as stack:
         ports = stack.enter_context(Ports())
         fronts = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from committee.values import KeysetHash
 from da_node.coding import BlobId
 from sampler.conclusion import Finding
 from sampler.confidence import Rule, Unit
-from sampler.verdict import Verdict, verify_verdict
+from sampler.verdict import ERROR_UNIT, Verdict, verify_verdict
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -67,19 +68,13 @@ async def test_a_blob_announced_is_found_available_and_the_verdict_is_signed(
         asked=message["asked"],
         held=message["held"],
         failed=message["failed"],
-        error=_error(message["errorBound1e18"]),
+        error=Fraction(message["errorBound1e18"], ERROR_UNIT),
         time=message["time"],
     )
     signature = bytes.fromhex(found["signature"].removeprefix("0x"))
     assert verify_verdict(verdict, 1, signature).signer == SIGNER.address
     assert verdict.rule is Rule.CERTIFIED
     assert verdict.asked == verdict.held >= 18
-
-
-def _error(units: int) -> Any:
-    from fractions import Fraction
-
-    return Fraction(units, 10**18)
 
 
 @pytest.mark.parametrize(

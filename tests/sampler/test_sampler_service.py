@@ -1,0 +1,264 @@
+"""What settlement can wait on: verdicts, streams, the webhook, samples served to others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from sampler_network import SIGNER, Network, all_of, running_network, sampling
+
+from committee.secp256k1 import signer_of
+from da_node.client.wire import split_points
+from da_node.coding import (
+    POINTS_PER_COLUMN,
+    BlobId,
+    VerifiedPoint,
+    local_prover,
+    recover_from_points,
+    verify_points,
+)
+from da_node.service import EventDecoder
+from sampler.webhook import SIGNATURE_FIELD, TIME_FIELD, signed_digest
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def network(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Network]:
+    async with running_network(tmp_path_factory.mktemp("network")) as network:
+        yield network
+
+
+@pytest_asyncio.fixture(loop_scope="module", autouse=True)
+async def healed(network: Network) -> AsyncIterator[None]:
+    yield
+    await network.heal()
+
+
+@asynccontextmanager
+async def asking(url: str) -> AsyncIterator[Any]:
+    async with aiohttp.ClientSession() as session:
+
+        async def get(path: str, status: int = 200) -> Any:
+            async with session.get(url + path) as answer:
+                body = await answer.read()
+                assert answer.status == status, body
+                return json.loads(body)
+
+        yield get
+
+
+@dataclass
+class Receiver:
+    """What a webhook posts to: it fails as long as it is told to."""
+
+    failing: bool = False
+    taken: list[tuple[bytes, dict[str, str]]] = field(default_factory=list)
+    refused: int = 0
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        self.news.set()
+        if self.failing:
+            self.refused += 1
+            return web.Response(status=503)
+        self.taken.append((body, dict(request.headers)))
+        return web.Response(status=204)
+
+    async def has(self, count: int) -> None:
+        async with asyncio.timeout(30):
+            while len(self.taken) < count:
+                self.news.clear()
+                await self.news.wait()
+
+    async def has_refused(self, count: int) -> None:
+        async with asyncio.timeout(30):
+            while self.refused < count:
+                self.news.clear()
+                await self.news.wait()
+
+
+@asynccontextmanager
+async def receiving() -> AsyncIterator[tuple[Receiver, str]]:
+    receiver = Receiver()
+    application = web.Application()
+    application.router.add_post("/hook", receiver.take)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    server = site._server
+    assert isinstance(server, asyncio.Server)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield receiver, f"http://127.0.0.1:{port}/hook"
+    finally:
+        await runner.cleanup()
+
+
+async def test_verdicts_are_waited_for_paged_streamed_and_explained(
+    network: Network, tmp_path: Path
+) -> None:
+    async with sampling(network, tmp_path) as (_, url), asking(url) as get:
+        first = await network.post()
+        found = await get(f"/v1/verdicts/{first.blob_id.hex0x}?wait=30")
+        second = await network.post()
+        await get(f"/v1/verdicts/{second.blob_id.hex0x}?wait=30")
+
+        page = (await get("/v1/verdicts?limit=1"))["verdicts"]
+        assert page == [found]
+        (rest,) = (await get(f"/v1/verdicts?after={found['cursor']}"))["verdicts"]
+        assert rest["blob_id"] == second.blob_id.hex0x
+        # It waits for a later one in vain, and says that there is one already.
+        await get(f"/v1/verdicts/{first.blob_id.hex0x}?after={found['cursor']}", 503)
+        unknown = await get("/v1/verdicts/0x" + "00" * 32, 404)
+        assert unknown["code"] == "unknown_blob"
+        assert (await get("/v1/verdicts/1234", 400))["code"]
+        assert (await get("/v1/verdicts?limit=0", 400))["code"] == "malformed_request"
+
+        evidence = await get(f"/v1/verdicts/{first.blob_id.hex0x}/evidence")
+        assert evidence["finding"] == "available"
+        assert len(evidence["attempts"]) >= evidence["asked"] == evidence["held"]
+        assert sum(member["held"] for member in evidence["members"]) >= evidence["held"]
+        assert (await get("/v1/verdicts/0x" + "00" * 32 + "/evidence", 404))["code"] == "not_found"
+
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{url}/v1/events", headers={"Last-Event-ID": "0"}) as stream,
+        ):
+            decoder = EventDecoder(max_event_bytes=1 << 20)
+            events = []
+            while len(events) < 3:
+                events += decoder.feed(await stream.content.readany())
+                if len(events) == 2:
+                    third = await network.post()
+        assert [event.id for event in events] == ["1", "2", "3"]
+        assert json.loads(events[0].data) == found
+        assert json.loads(events[2].data)["blob_id"] == third.blob_id.hex0x
+
+        node = await get("/v1/node")
+        assert node["signer"] == SIGNER.address.hex0x
+        await get("/healthz")
+        assert (await get("/openapi.json"))["info"]["title"] == "Holdfast sampler"
+        async with asyncio.timeout(20):
+            while True:
+                async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as it:
+                    if it.status == 200:
+                        break
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:
+            text = await answer.text()
+        assert 'holdfast_verdicts_total{finding="available"} 3.0' in text
+        assert 'holdfast_questions_total{member="member-0",outcome="held"}' in text
+
+
+async def test_a_verdict_that_is_not_available_comes_again_when_it_is(
+    network: Network, tmp_path: Path
+) -> None:
+    clock = network.clock
+    payload, blob_id = network.payload()
+    await network.arm([0, 1, 2, 3], all_of(blob_id))
+    async with sampling(network, tmp_path) as (_, url), asking(url) as get:
+        await network.post(payload=payload)
+        found = await get(f"/v1/verdicts/{blob_id.hex0x}?wait=30")
+        assert found["finding"] == "withheld"
+        await network.heal()
+        clock.now += 60
+        again = await get(f"/v1/verdicts/{blob_id.hex0x}?wait=30&after={found['cursor']}")
+        assert again["finding"] == "available"
+        clock.now -= 60
+
+
+async def test_the_webhook_gets_every_verdict_in_order_signed_and_over_a_restart(
+    network: Network, tmp_path: Path
+) -> None:
+    async with receiving() as (receiver, hook):
+        receiver.failing = True
+        async with sampling(network, tmp_path, webhook_url=hook) as (_, url), asking(url) as get:
+            first = await network.post()
+            await get(f"/v1/verdicts/{first.blob_id.hex0x}?wait=30")
+            second = await network.post()
+            await get(f"/v1/verdicts/{second.blob_id.hex0x}?wait=30")
+            await receiver.has_refused(1)
+            given = (await get("/v1/verdicts"))["verdicts"]
+        receiver.failing = False
+        network.clock.now += 100
+        async with sampling(network, tmp_path, webhook_url=hook):
+            await receiver.has(len(given))
+        network.clock.now -= 100
+    assert {first.blob_id.hex0x, second.blob_id.hex0x} <= {one["blob_id"] for one in given}
+    assert [json.loads(body) for body, _ in receiver.taken[: len(given)]] == given
+    for body, fields in receiver.taken:
+        digest = signed_digest(body, int(fields[TIME_FIELD]))
+        signature = bytes.fromhex(fields[SIGNATURE_FIELD].removeprefix("0x"))
+        assert signer_of(digest, signature) == SIGNER.address
+
+
+async def points_of(url: str, receipt: Any, points: list[int]) -> list[VerifiedPoint]:
+    """What a sampler serves of these points, as any reader gets it from a member."""
+    wanted = ",".join(map(str, points))
+    path = f"{url}/v1/blobs/{receipt.blob_id.hex0x}/points?point={wanted}"
+    async with aiohttp.ClientSession() as session, session.get(path) as answer:
+        body = await answer.read()
+        if answer.status == 503:
+            return []
+        assert answer.status == 200
+    found = split_points(receipt.header, points, body)
+    return verify_points(receipt.header, found, local_prover())
+
+
+async def test_samplers_together_restore_a_blob_that_its_custodians_drop(
+    network: Network, tmp_path: Path
+) -> None:
+    """Five samplers that ask for 36 columns each: they miss 64 of them once in 10^12 times."""
+    receipt = await network.post(2_000)
+    held: dict[int, VerifiedPoint] = {}
+    samplers = []
+    for number in range(5):
+        directory = tmp_path / str(number)
+        async with (
+            sampling(network, directory, wanted_error="1e-12") as (_, url),
+            asking(url) as get,
+        ):
+            found = await get(f"/v1/verdicts/{receipt.blob_id.hex0x}?wait=30")
+            assert found["finding"] == "available"
+            samplers.append(directory)
+    await network.arm([0, 1, 2, 3], all_of(receipt.blob_id))
+    for directory in samplers:
+        async with sampling(network, directory) as (_, url):
+            for start in range(0, 128, 4):
+                asked = range(start * POINTS_PER_COLUMN, (start + 4) * POINTS_PER_COLUMN)
+                for point in await points_of(url, receipt, list(asked)):
+                    held[point.index] = point
+    assert len(held) >= 4096
+    whole = recover_from_points(receipt.header, held.values(), certified=True, kzg=local_prover())
+    assert whole.header == receipt.header
+
+
+async def test_points_that_were_not_sampled_or_are_unknown_are_told_apart(
+    network: Network, tmp_path: Path
+) -> None:
+    receipt = await network.post(1_000_000)
+    async with sampling(network, tmp_path) as (_, url), asking(url) as get:
+        found = await get(f"/v1/verdicts/{receipt.blob_id.hex0x}?wait=30")
+        assert found["message"]["unit"] == 1
+        evidence = await get(f"/v1/verdicts/{receipt.blob_id.hex0x}/evidence")
+        sampled = sorted({one["item"] for one in evidence["attempts"]})
+        other = next(point for point in range(8192) if point not in sampled)
+        assert [p.index for p in await points_of(url, receipt, [*sampled, other])] == sampled
+        assert await points_of(url, receipt, [other]) == []
+        path = f"/v1/blobs/{BlobId(bytes(32)).hex0x}/points?point=1"
+        assert (await get(path, 404))["code"] == "unknown_blob"
+        network.clock.now += 40 * 86_400
+        path = f"/v1/blobs/{receipt.blob_id.hex0x}/points?point={sampled[0]}"
+        assert (await get(path, 410))["code"] == "pruned"
+        network.clock.now -= 40 * 86_400
