@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from member_specimens import (
     MEMBERS,
     NOW,
     Clock,
+    SteadyKzg,
     certificate,
     committee,
     kzg,
@@ -27,8 +29,26 @@ from committee.member.serving import running_member
 from committee.member.settings import MemberSettings
 from committee.signing.signer import LocalSigner
 from da_node.client import Pace
-from da_node.coding import EncodedBlob
+from da_node.coding import Commitment, EncodedBlob, Proof
 from da_node.store.records import indices_of
+
+
+@functools.cache
+def _proven(row: bytes) -> tuple[Commitment, tuple[Proof, ...]]:
+    return kzg().commit_and_prove(row)
+
+
+class RememberingKzg(SteadyKzg):
+    """Proves no row twice, in all tests of a session together."""
+
+    def commit_and_prove(self, row: bytes) -> tuple[Commitment, tuple[Proof, ...]]:
+        return _proven(bytes(row))
+
+
+@functools.cache
+def remembering_kzg() -> RememberingKzg:
+    """One for all: its tables take seconds to load."""
+    return RememberingKzg()
 
 
 @dataclass
@@ -73,7 +93,7 @@ class Network:
                         **settings,
                     },
                 ),
-                kzg=kzg(),
+                kzg=remembering_kzg(),
                 committees=[committee()],
                 signer=LocalSigner(secret(index)),
                 clock=self.clock,
