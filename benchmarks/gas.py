@@ -1,0 +1,237 @@
+"""What the contracts cost: `python -m benchmarks.gas` measures on a chain here and writes docs/GAS.md.
+
+Gas does not depend on the machine, so the table is committed. Every figure is a receipt's, the
+21,000 of a transaction included, under the hardfork named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from web3 import HTTPProvider, Web3
+
+from bridge_client.anvil import anvil
+from bridge_client.artifacts import artifact
+from bridge_client.calldata import (
+    certificate_for_chain,
+    keys_of,
+    proofs_in_calls,
+    rules_of,
+)
+from bridge_client.ethereum import Interface
+from bridge_client.opening import opening_of
+from committee.arcs import shortest_arc
+from committee.attestation import Attestation, verify_attestation
+from committee.bls import SecretKey
+from committee.certificate import certify
+from committee.keyset import Keyset, VerifiedKeyset, verify_keyset
+from committee.secp256k1 import EthereumKey
+from committee.values import NetworkId
+from da_node.coding import ROW_BYTES, EncodedBlob, LocalKzg, encode
+from sampler.conclusion import Finding
+from sampler.confidence import Rule, Unit
+from sampler.verdict import Verdict, sign
+
+HARDFORK: Final = "osaka"
+TABLE: Final = Path(__file__).parent.parent / "docs" / "GAS.md"
+ROWS: Final = (1, 16, 133, 1024)
+MEMBERS, FAULTS, THRESHOLD = 21, 5, 16
+SAMPLERS: Final = 16
+DAY: Final = 86_400
+POINT: Final = 5_000
+"""A parity point: its bytes are as dear as a leaf's can be."""
+NETWORK: Final = NetworkId(bytes(32))
+NOBODY: Final = "0x" + "00" * 20
+MOST_GAS: Final = 2**24
+
+HEAD: Final = """# Gas
+
+Made by `python -m benchmarks.gas`; receipts of transactions under {hardfork}, their 21,000 included.
+
+| call | gas |
+|---|---|
+"""
+FOOT: Final = """
+## Beside it
+
+| what | gas | |
+|---|---|---|
+| 16 ECDSA signatures instead of one aggregate | 154,000 | grows with every signer, and with every keyset's change |
+| a blob transaction (EIP-4844), a point evaluation beside it | 80,000 | and the price of blob space, per 128 KiB |
+| the same batch as call data, 615 KB | {calldata:,} | 40 a byte (EIP-7623); {transactions} transactions of at most 2^24 |
+
+An answer's cost is its call data: below about 100 rows the curve and the hashes, above the leaf's 32
+bytes a row at 40 gas a byte (EIP-7623). That is why a challenge's bond has a part for each row.
+"""
+BATCH_BYTES: Final = 615_000
+GAS_A_BYTE: Final = 40
+
+
+@dataclass
+class Bench:
+    """A chain, and the figures found on it."""
+
+    web3: Web3
+    found: list[tuple[str, int]] = field(default_factory=list)
+
+    def transact(
+        self, to: str | None, data: bytes, sender: int = 0, value: int = 0, what: str = ""
+    ) -> Any:
+        """A transaction that passes; noted under `what`, where it says."""
+        accounts = self.web3.eth.accounts
+        transaction: Any = {
+            "from": accounts[sender],
+            "data": data,
+            "value": value,
+            "gas": MOST_GAS,
+        }
+        if to is not None:
+            transaction["to"] = to
+        sent = self.web3.eth.send_transaction(transaction)
+        receipt = self.web3.eth.wait_for_transaction_receipt(sent, poll_latency=0.01)
+        if receipt["status"] != 1:
+            raise RuntimeError(f"{what or 'a transaction'} was refused")
+        if what:
+            self.found.append((what, int(receipt["gasUsed"])))
+        return receipt
+
+    def deploy(self, name: str, *arguments: Any) -> tuple[str, Interface]:
+        interface = Interface(artifact(name))
+        receipt = self.transact(None, interface.creation(*arguments))
+        return receipt["contractAddress"], interface
+
+    @property
+    def now(self) -> int:
+        return int(self.web3.eth.get_block("latest")["timestamp"])
+
+    def advance(self, seconds: int) -> None:
+        for method, arguments in (("evm_increaseTime", [seconds]), ("evm_mine", [])):
+            self.web3.provider.make_request(method, arguments)  # type: ignore[attr-defined, arg-type]
+
+
+def committee() -> tuple[list[SecretKey], VerifiedKeyset]:
+    keys = [SecretKey.generate(seed.to_bytes(32, "big")) for seed in range(MEMBERS)]
+    plain = Keyset(
+        network_id=NETWORK,
+        not_before=0,
+        retention_s=18 * DAY,
+        challenge_period_s=7 * DAY,
+        threshold=THRESHOLD,
+        faults=FAULTS,
+        columns_per_member=shortest_arc(MEMBERS, THRESHOLD - FAULTS),
+        public_keys=tuple(key.public_key for key in keys),
+    )
+    return keys, verify_keyset(plain, tuple(key.prove_possession() for key in keys))
+
+
+def certificate(
+    keys: list[SecretKey], keyset: VerifiedKeyset, blob: EncodedBlob, expires_at: int
+) -> bytes:
+    attestation = Attestation(keyset_hash=keyset.hash, blob_id=blob.blob_id, expires_at=expires_at)
+    attested = [
+        verify_attestation(keyset, attestation, i, attestation.sign(keys[i]))
+        for i in range(THRESHOLD)
+    ]
+    return certificate_for_chain(certify(blob.header, attested))
+
+
+def payload(rows: int) -> bytes:
+    return Random(rows).randbytes(rows * 4096 * 31)
+
+
+def measure(bench: Bench) -> None:
+    keys, keyset = committee()
+    accounts = bench.web3.eth.accounts
+    verifier, calls = bench.deploy("CertificateVerifier", NETWORK, accounts[0], accounts[0])
+    for public_keys, proofs in proofs_in_calls(keyset):
+        data = calls.calldata("proveKeys", public_keys, proofs)
+        bench.transact(verifier, data, what=f"prove {MEMBERS} keys")
+    data = calls.calldata("prepareKeyset", rules_of(keyset), keys_of(keyset))
+    bench.transact(verifier, data, what=f"prepare a keyset of {MEMBERS}")
+    bench.transact(verifier, calls.calldata("enableKeyset", bytes(keyset.hash)))
+    registry, registering = bench.deploy("SamplerRegistry", accounts[0], 1, 30 * DAY)
+    samplers = [EthereumKey(bytes(31) + bytes((i,))) for i in range(1, SAMPLERS + 1)]
+    for sampler in samplers:
+        address = bytes(sampler.address)
+        bench.transact(registry, registering.calldata("admit", address))
+        bench.transact(registry, registering.calldata("stake", address), value=1)
+    windows = (7 * DAY, DAY, DAY, DAY, SAMPLERS, 1, False)
+    config = (verifier, registry, NOBODY, accounts[0], bytes(32), *windows, 1, 1, 1, 1)
+    settlement, settling = bench.deploy("BatchSettlement", config, [accounts[0]])
+    kzg = LocalKzg()
+    for height, rows in enumerate(ROWS):
+        blob = encode(payload(rows), kzg, threads=2)
+        signed = certificate(keys, keyset, blob, bench.now + 15 * DAY)
+        if height == 0:
+            what = f"verify a certificate, {THRESHOLD} of {MEMBERS}"
+            bench.transact(verifier, calls.calldata("verify", signed), what=what)
+        previous, state = height.to_bytes(32, "big"), (height + 1).to_bytes(32, "big")
+        proposal = (height, previous, state, bytes(32))
+        data = settling.calldata("propose", proposal, signed, [])
+        bench.transact(settlement, data, value=1, what="propose a batch" if height == 1 else "")
+        data = settling.calldata("challenge", height, [POINT])
+        what = "challenge a point" if height == 1 else ""
+        bench.transact(settlement, data, value=1 + rows, what=what)
+        opening = opening_of(blob.point(POINT), blob.aggregate[:ROW_BYTES], kzg)
+        data = settling.calldata("respond", height + 1, 0, blob.header.serialize(), opening)
+        size = rows * 4096 * 31 / 2**20
+        noun = "row" if rows == 1 else "rows"
+        what = f"answer for a point, {rows} {noun} (payloads up to {size:.1f} MiB)"
+        bench.transact(settlement, data, what=what)
+        if height == 0:
+            first = blob
+    bench.advance(7 * DAY)
+    said = [(sampler, verdict_on(first, keyset, bench.now)) for sampler in samplers]
+    chain_id = bench.web3.eth.chain_id
+    arguments = [as_argument(verdict) for _, verdict in said]
+    signatures = [sign(verdict, chain_id, key).signature for key, verdict in said]
+    data = settling.calldata("submitVerdicts", 0, arguments, signatures)
+    bench.transact(settlement, data, what=f"bring {SAMPLERS} verdicts")
+    data = settling.calldata("finalize", 0)
+    bench.transact(settlement, data, what=f"make a batch final, {SAMPLERS} verdicts counted")
+
+
+def verdict_on(blob: EncodedBlob, keyset: VerifiedKeyset, time: int) -> Verdict:
+    return Verdict(
+        blob_id=blob.blob_id,
+        keyset_hash=keyset.hash,
+        finding=Finding.AVAILABLE,
+        unit=Unit.POINTS,
+        rule=Rule.CERTIFIED,
+        asked=20,
+        held=20,
+        failed=0,
+        error=Fraction(1, 10**6),
+        time=time,
+    )
+
+
+def as_argument(verdict: Verdict) -> tuple[Any, ...]:
+    return tuple(
+        bytes.fromhex(value[2:]) if isinstance(value, str) else value
+        for value in verdict.message().values()
+    )
+
+
+def lines(found: list[tuple[str, int]]) -> Iterator[str]:
+    yield HEAD.format(hardfork=HARDFORK)
+    for what, gas in found:
+        yield f"| {what} | {gas:,} |\n"
+    calldata = BATCH_BYTES * GAS_A_BYTE
+    yield FOOT.format(calldata=calldata, transactions=-(-calldata // MOST_GAS))
+
+
+def main() -> None:
+    with anvil(HARDFORK) as url:
+        bench = Bench(Web3(HTTPProvider(url, request_kwargs={"timeout": 120})))
+        measure(bench)
+    TABLE.write_text("".join(lines(bench.found)))
+
+
+if __name__ == "__main__":
+    main()
