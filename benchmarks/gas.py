@@ -1,4 +1,4 @@
-"""What the contracts cost: `python -m benchmarks.gas` measures on a chain here and writes docs/GAS.md.
+"""What the contracts cost: `python -m benchmarks.gas` measures it and writes docs/GAS.md.
 
 Gas does not depend on the machine, so the table is committed. Every figure is a receipt's, the
 21,000 of a transaction included, under the hardfork named.
@@ -49,27 +49,29 @@ NETWORK: Final = NetworkId(bytes(32))
 NOBODY: Final = "0x" + "00" * 20
 MOST_GAS: Final = 2**24
 
-HEAD: Final = """# Gas
+TRANSACTION_GAS: Final = 21_000
+BYTE_GAS, FLOOR_BYTE_GAS = 16, 40
+"""A byte of call data that is not zero; where little else is done (EIP-7623)."""
+CALL_GAS, COLD_GAS, ECRECOVER_GAS, POINT_EVALUATION_GAS = 100, 2_100, 3_000, 50_000
+SIGNATURE_BYTES, EVALUATION_BYTES, BATCH_BYTES = 65, 192, 615_000
 
-Made by `python -m benchmarks.gas`; receipts of transactions under {hardfork}, their 21,000 included.
+HEAD: Final = f"""# Gas
+
+Made by `python -m benchmarks.gas`; receipts under {HARDFORK}, a transaction's 21,000 included.
 
 | call | gas |
 |---|---|
 """
-FOOT: Final = """
-## Beside it
+MIDDLE: Final = """
+## Beside it, by the prices of their parts
 
-| what | gas | |
+| what | gas, at least | |
 |---|---|---|
-| 16 ECDSA signatures instead of one aggregate | 154,000 | grows with every signer, and with every keyset's change |
-| a blob transaction (EIP-4844), a point evaluation beside it | 80,000 | and the price of blob space, per 128 KiB |
-| the same batch as call data, 615 KB | {calldata:,} | 40 a byte (EIP-7623); {transactions} transactions of at most 2^24 |
-
-An answer's cost is its call data: below about 100 rows the curve and the hashes, above the leaf's 32
-bytes a row at 40 gas a byte (EIP-7623). That is why a challenge's bond has a part for each row.
 """
-BATCH_BYTES: Final = 615_000
-GAS_A_BYTE: Final = 40
+FOOT: Final = """
+An answer's cost is its call data: below about 100 rows the curve and the hashes, above it the
+leaf's 32 bytes a row at 40 gas a byte. That is why a challenge's bond has a part for each row.
+"""
 
 
 @dataclass
@@ -111,7 +113,7 @@ class Bench:
 
     def advance(self, seconds: int) -> None:
         for method, arguments in (("evm_increaseTime", [seconds]), ("evm_mine", [])):
-            self.web3.provider.make_request(method, arguments)  # type: ignore[attr-defined, arg-type]
+            self.web3.provider.make_request(method, arguments)  # type: ignore[arg-type]
 
 
 def committee() -> tuple[list[SecretKey], VerifiedKeyset]:
@@ -218,12 +220,36 @@ def as_argument(verdict: Verdict) -> tuple[Any, ...]:
     )
 
 
+def alternatives() -> Iterator[tuple[str, int, str]]:
+    """Other ways to the same, by what their parts cost."""
+    one = ECRECOVER_GAS + CALL_GAS + SIGNATURE_BYTES * BYTE_GAS + COLD_GAS
+    yield (
+        f"{THRESHOLD} ECDSA signatures, each signer looked up",
+        TRANSACTION_GAS + THRESHOLD * one,
+        "grows with every signer",
+    )
+    yield (
+        "a blob transaction (EIP-4844) with a point evaluation",
+        TRANSACTION_GAS + POINT_EVALUATION_GAS + EVALUATION_BYTES * BYTE_GAS,
+        "and the price of blob space, for each 128 KiB",
+    )
+    calldata = BATCH_BYTES * FLOOR_BYTE_GAS
+    count = -(-calldata // (MOST_GAS - TRANSACTION_GAS))
+    yield (
+        "a batch of 615 KB as call data",
+        calldata + count * TRANSACTION_GAS,
+        f"{count} transactions of at most 2^24",
+    )
+
+
 def lines(found: list[tuple[str, int]]) -> Iterator[str]:
-    yield HEAD.format(hardfork=HARDFORK)
+    yield HEAD
     for what, gas in found:
         yield f"| {what} | {gas:,} |\n"
-    calldata = BATCH_BYTES * GAS_A_BYTE
-    yield FOOT.format(calldata=calldata, transactions=-(-calldata // MOST_GAS))
+    yield MIDDLE
+    for what, gas, remark in alternatives():
+        yield f"| {what} | {gas:,} | {remark} |\n"
+    yield FOOT
 
 
 def main() -> None:
