@@ -35,6 +35,8 @@ from da_node.service import (
     NotEnough,
     Pruned,
     Rejected,
+    StoreFault,
+    StoreFull,
     UnknownBlob,
     logger,
 )
@@ -232,7 +234,10 @@ class CatchingUp:
             await self._ours(lambda: self._node.store.position(name))
         ):
             return position  # nothing new
-        offers, lie = await self._node.workers.upkeep.run(self._judge, events)
+        try:
+            offers, lie = await self._node.workers.upkeep.run(self._judge, events)
+        except HoldfastError as error:
+            raise _OursFailed(error) from error
         remembered = None if lie is not None else (name, position.serialize())
         kept = await self._ours(
             lambda: self._node.store.put_certificates(offers, position=remembered)
@@ -287,11 +292,21 @@ class CatchingUp:
             while page := await self._wanted(expires_at, after):
                 for wanted in page:
                     if self._is_due(wanted):
-                        await self._bring(wanted)
+                        await self._try(wanted)
                     if self._newest is not None and self._newest > expires_at:
                         return True
                 after = page[-1].blob_id
         return False
+
+    async def _try(self, wanted: Wanted) -> None:
+        """Bring one blob; one that fails rests, and those behind it have their turn."""
+        try:
+            await self._bring(wanted)
+        except HoldfastError as error:
+            self._put_off(wanted, reason=str(error))
+            if isinstance(error, StoreFault | StoreFull):
+                raise  # as the next one would, after as much had been fetched for it
+            self._failed("catch up", error)
 
     async def _bring(self, wanted: Wanted) -> None:
         """Bring one blob; it stays wanted and rests where that cannot be done now."""
@@ -307,7 +322,8 @@ class CatchingUp:
             self._node.events.publish(settled.cursor)
         self._count(wanted, rebuilt)
         if settled.wanted:
-            self._put_off(wanted, rebuilt)
+            left = len(lacking) - len(rebuilt.columns) - len(rebuilt.void)
+            self._put_off(wanted, reason=f"{rebuilt.at_hand} columns at hand, {left} lacking")
         else:
             self._rests.pop((wanted.blob_id, wanted.expires_at), None)
             self._metrics.caught_up_blobs.inc()
@@ -378,7 +394,7 @@ class CatchingUp:
         rest = self._rests.get((wanted.blob_id, wanted.expires_at))
         return rest is None or rest.until <= self._pace.clock()
 
-    def _put_off(self, wanted: Wanted, rebuilt: Rebuilt) -> None:
+    def _put_off(self, wanted: Wanted, *, reason: str) -> None:
         key = wanted.blob_id, wanted.expires_at
         rest = self._rests.get(key)
         attempts = 0 if rest is None else rest.attempts
@@ -387,13 +403,7 @@ class CatchingUp:
             wait_s = FIRST_RETRY_S  # it is not the blob that is at fault
         self._rest(key, wait_s, attempts=attempts + 1)
         tell = _log.debug if attempts else _log.info
-        tell(
-            "not caught up yet",
-            blob_id=wanted.blob_id.hex0x,
-            at_hand=rebuilt.at_hand,
-            unproven=sorted(rebuilt.unproven),
-            retry_s=wait_s,
-        )
+        tell("not caught up yet", blob_id=wanted.blob_id.hex0x, reason=reason, retry_s=wait_s)
 
     def _rest(self, key: _Key, wait_s: float, *, attempts: int) -> None:
         self._rests[key] = _Rest(self._pace.clock() + wait_s, attempts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from member_specimens import (
@@ -21,9 +22,11 @@ from neighbours import Network, held, metrics_of, wanted
 from committee.member import catching_up
 from committee.member.catching_up import FIRST_RETRY_S, GRACE_S
 from committee.member.peers import FALSE_REST_S
-from da_node.coding import EncodedBlob
+from da_node.coding import EncodedBlob, Header
 from da_node.coding.vectors import blob_from
-from da_node.service import NotEnough, UnknownBlob
+from da_node.errors import WorkerLost
+from da_node.node.rebuilding import Rebuilt
+from da_node.service import NotEnough, StoreFull, UnknownBlob
 from da_node.store import Offer
 
 HOUR = 3600
@@ -147,6 +150,48 @@ async def test_what_cannot_be_rebuilt_stays_wanted_and_holds_nothing_up(network:
     network.time.now += FIRST_RETRY_S
     await me.catching_up.bring()
     assert held(me, lost) == ARC
+
+
+async def test_what_fails_here_rests_and_those_behind_it_have_their_turn(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted((small_blob(1), small_blob(2)), key=lambda blob: blob.blob_id)
+    for blob in (first, second):
+        await network.certify(blob, *OTHERS)
+    me = await network.start(ME)
+    columns = me.node.rebuilding.columns
+
+    async def failing(header: Header, *rest: Any) -> Rebuilt:
+        if header == first.header:
+            raise WorkerLost(attempts=2)
+        return await columns(header, *rest)
+
+    monkeypatch.setattr(me.node.rebuilding, "columns", failing)
+    await catch_up(network)
+    assert held(me, second) == ARC
+    assert wanted(me) == {(first.blob_id, EXPIRES_AT)}
+    assert 'holdfast_background_failures_total{work="catch up"} 1.0' in metrics_of(me)
+
+
+async def test_a_full_disk_ends_the_turn_and_nothing_is_forgotten(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in (1, 2):
+        await network.certify(small_blob(seed), *OTHERS)
+    me = await network.start(ME)
+    await read_all(network)
+
+    def full(*_: object) -> None:
+        raise StoreFull(needed_bytes=1, free_bytes=0, budget_bytes=0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(me.node.store, "settle", full)
+        with pytest.raises(StoreFull):
+            await me.catching_up.bring()
+    assert len(wanted(me)) == 2
+    network.time.now += FIRST_RETRY_S
+    await me.catching_up.bring()
+    assert wanted(me) == set()
 
 
 async def test_columns_that_somebody_serves_are_not_rebuilt(network: Network) -> None:
