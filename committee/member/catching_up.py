@@ -12,29 +12,25 @@ Killed anywhere, both go on from what is on disk, and at worst do something agai
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
-from committee.errors import OtherKeyset
 from committee.member.certificates import Certificates
-from committee.member.feed_position import Position
+from committee.member.feeds import Feeds
 from committee.member.metrics import MemberMetrics
-from committee.member.peers import Peer, Peers
+from committee.member.peers import Peers
 from committee.member.seat import Seats
-from da_node.client import FeedEvent, Pace
+from da_node.client import Pace
 from da_node.coding import BlobId, VerifiedColumn
 from da_node.node.node import Node
 from da_node.node.rebuilding import Rebuilt
 from da_node.service import (
-    FalseAnswer,
     HoldfastError,
     NotEnough,
     Pruned,
-    Rejected,
     StoreFault,
     StoreFull,
     UnknownBlob,
@@ -42,11 +38,10 @@ from da_node.service import (
 )
 from da_node.store import Kept, Offer, Wanted
 from da_node.store.certifying import MOST_WANTED
-from da_node.store.records import MAX_CURSOR, indices_of
-from da_node.store.store import MAX_LABEL_BYTES
+from da_node.store.records import indices_of
 
 PAGE: Final = 256
-"""Entries of a feed that are read at once: 256 KiB of JSON, half a second of verifying."""
+"""Wanted entries that are in memory at once."""
 PAUSE_S: Final = 0.2
 """Between two pages of the past, so that verifying takes a part of one core at most."""
 LOOK_S: Final = 2.0
@@ -59,7 +54,6 @@ FIRST_RETRY_S: Final = 30.0
 LONGEST_RETRY_S: Final = 6 * 3600.0
 """At most 73 attempts in the life of a blob that can never be brought."""
 
-T = TypeVar("T")
 _Key = tuple[BlobId, int]
 """A blob and an expiry."""
 
@@ -70,14 +64,6 @@ _log = logger(__name__)
 class _Rest:
     until: float
     attempts: int
-
-
-class _OursFailed(Exception):
-    """The store failed while a feed was read, which is not the fault of the feed's member."""
-
-    def __init__(self, error: HoldfastError) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 class CatchingUp:
@@ -100,7 +86,9 @@ class CatchingUp:
         """
         self._node = node
         self._seats = seats
-        self._certificates = certificates
+        self._feeds = Feeds(
+            node=node, certificates=certificates, peers=peers, metrics=metrics, noted=self.noted
+        )
         self._peers = peers
         self._metrics = metrics
         self._pace = pace
@@ -109,8 +97,6 @@ class CatchingUp:
         self._rests: OrderedDict[_Key, _Rest] = OrderedDict()
         """Wanted blobs that are not to be tried before a time. Lost with the process: then they
         are tried at once."""
-        self._at_the_end: set[bytes] = set()
-        """Names of feeds that were read to their end the last time: what comes there is new."""
         self._newest: int | None = None
         """The latest expiry that has become wanted since somebody looked."""
 
@@ -130,7 +116,7 @@ class CatchingUp:
             self._node.recovering.source = None
             await self._node.recovering.drain()
 
-    def noted(self, offer: Offer, kept: Kept, *, is_new: bool) -> None:
+    def noted(self, offer: Offer, kept: Kept, is_new: bool) -> None:
         """A certificate has been kept; `is_new` if it was made only now."""
         if kept.cursor is not None:
             self._node.events.publish(kept.cursor)
@@ -143,135 +129,11 @@ class CatchingUp:
             self._rest(key, GRACE_S, attempts=0)
         _log.info("wanted", blob_id=offer.header.blob_id.hex0x, expires_at=offer.expires_at)
 
-    # ------------------------------------------------------------ feeds
-
     async def read_feeds(self) -> bool:
-        """Read on in the feed of every member that answers, the newest first; whether there is
-        more to be read at once.
-        """
-        more = await asyncio.gather(*map(self._read, self._peers.awake))
+        """Read on in the feed of every member that answers; whether there is more at once."""
+        more = await self._feeds.read_on()
         self._tell()
-        return any(more)
-
-    async def _read(self, peer: Peer) -> bool:
-        try:
-            return bool(await self._peers.hear(peer, self._read_some(peer)))
-        except _OursFailed as failed:
-            # Nothing is lost: the feed is read again from where it was.
-            self._failed("read feeds", failed.error)
-            return False
-
-    async def _read_some(self, peer: Peer) -> bool:
-        """What is new, and one page of what is not; whether there is more of either."""
-        info = await self._peers.client.node(peer.url)
-        name = feed_name(peer, info.node_id)
-        store = self._node.store
-        position = Position.parse(await self._ours(lambda: store.position(name)))
-        is_new, first = name in self._at_the_end, position.top + 1
-        self._at_the_end.discard(name)
-        events = await self._page(peer, position.top, PAGE)
-        if len(events) == PAGE:
-            events = await self._last_page(peer, events[-1].cursor)
-            is_new, first = False, events[0].cursor
-        read = position.with_read(first, events[-1].cursor + 1) if events else position
-        position = await self._take(peer, name, events, read, is_new=is_new)
-        if ended := len(events) < PAGE:
-            self._at_the_end.add(name)
-        has_room = store.wanted_count() < MOST_WANTED // 2
-        if position.gaps and has_room:
-            position = await self._read_gap(peer, name, position)
-        self._metrics.catch_up_behind.labels(peer.name).set(position.behind)
-        return not ended or (bool(position.gaps) and has_room)
-
-    async def _read_gap(self, peer: Peer, name: bytes, position: Position) -> Position:
-        """The last page of the newest gap."""
-        gap = position.gaps[0]
-        after = max(gap.after, gap.before - 1 - PAGE)
-        events = [one for one in await self._page(peer, after, PAGE) if one.cursor < gap.before]
-        if not events and after > gap.after:
-            # A hole: it ends behind the first entry of the gap, or takes all of it.
-            first = await self._page(peer, gap.after, 1)
-            after = first[0].cursor if first and first[0].cursor < gap.before else gap.after
-        read = position.with_read(after + 1, gap.before)
-        return await self._take(peer, name, events, read, is_new=False)
-
-    async def _last_page(self, peer: Peer, there: int) -> Sequence[FeedEvent]:
-        """The end of a feed that goes on behind a cursor: found by doubling, then by halving."""
-        step = PAGE
-        while found := await self._page(peer, there + step, 1):
-            there, step = found[0].cursor, 2 * step
-        absent = there + step
-        while absent - there > PAGE:
-            middle = (there + absent) // 2
-            if found := await self._page(peer, middle, 1):
-                there = found[0].cursor
-            else:
-                absent = middle
-        return await self._page(peer, there - 1, PAGE)
-
-    async def _page(self, peer: Peer, after: int, limit: int) -> Sequence[FeedEvent]:
-        events = await self._peers.client.list(after, limit, node=peer.url)
-        cursors = [after, *(event.cursor for event in events)]
-        if len(events) > limit or sorted(set(cursors)) != cursors or cursors[-1] > MAX_CURSOR:
-            raise FalseAnswer(url=peer.url, what="page", reason="its cursors do not ascend")
-        return events
-
-    async def _take(
-        self,
-        peer: Peer,
-        name: bytes,
-        events: Sequence[FeedEvent],
-        position: Position,
-        *,
-        is_new: bool,
-    ) -> Position:
-        """Note what is certified among events; the position, which is then on disk.
-
-        Raises FalseAnswer where one of them is false: the others are noted, and the feed is read
-        again from where it was.
-        """
-        if not events and position == Position.parse(
-            await self._ours(lambda: self._node.store.position(name))
-        ):
-            return position  # nothing new
-        try:
-            offers, lie = await self._node.workers.upkeep.run(self._judge, events)
-        except HoldfastError as error:
-            raise _OursFailed(error) from error
-        remembered = None if lie is not None else (name, position.serialize())
-        kept = await self._ours(
-            lambda: self._node.store.put_certificates(offers, position=remembered)
-        )
-        # Durable from here on; a crash before leaves the feed to be read again from where it was.
-        for offer, one in zip(offers, kept, strict=True):
-            self.noted(offer, one, is_new=is_new)
-        if lie is not None:
-            raise FalseAnswer(url=peer.url, what="event", reason=lie)
-        return position
-
-    def _judge(self, events: Sequence[FeedEvent]) -> tuple[list[Offer], str | None]:
-        """What certified events are to be kept here, and what is false about one; blocks."""
-        now, store, lie = self._node.clock(), self._node.store, None
-        offers: dict[tuple[bytes, int], Offer] = {}
-        for event in events:
-            if event.certificate is None or event.expires_at <= now:
-                continue
-            try:
-                if store.certificate_until(event.blob_id, event.expires_at) is not None:
-                    continue  # so what it asks for is here or wanted
-                offer = self._certificates.offer(
-                    event.certificate, now, blob_id=event.blob_id, label=_label(event)
-                )
-            except (OtherKeyset, Pruned):
-                continue
-            except (Rejected, ValueError) as error:
-                lie = f"blob {event.blob_id.hex0x}: {error}"
-                continue
-            if offer.expires_at != event.expires_at:
-                lie = f"blob {event.blob_id.hex0x}: its certificate expires at {offer.expires_at}"
-            elif offer.columns:
-                offers[event.blob_id, event.expires_at] = offer
-        return list(offers.values()), lie
+        return more
 
     # ------------------------------------------------------------ what is wanted
 
@@ -361,13 +223,6 @@ class CatchingUp:
         store = self._node.store
         return await self._node.workers.store.run(store.wanted_until, expires_at, after, PAGE)
 
-    async def _ours(self, call: Callable[[], T]) -> T:
-        """What the store says. Raises _OursFailed."""
-        try:
-            return await self._node.workers.store.run(call)
-        except HoldfastError as error:
-            raise _OursFailed(error) from error
-
     # ------------------------------------------------------------ time
 
     async def _read_on(self) -> None:
@@ -426,18 +281,6 @@ class CatchingUp:
     def _failed(self, work: str, error: HoldfastError) -> None:
         self._node.metrics.failures.labels(work).inc()
         _log.warning("catching up failed and goes on later", work=work, reason=str(error))
-
-
-def feed_name(peer: Peer, node_id: str) -> bytes:
-    """What the position in a member's feed is remembered under. Cursors belong to one node, and a
-    member that claims to be another's node has a name of its own all the same.
-    """
-    return hashlib.sha256(peer.public_key + node_id.encode()).digest()
-
-
-def _label(event: FeedEvent) -> str:
-    """A member's word for it, where the store would take it."""
-    return event.label if len(event.label.encode()) <= MAX_LABEL_BYTES else ""
 
 
 def _report_end(task: asyncio.Task[None]) -> None:

@@ -8,6 +8,7 @@ known, what is damaged is mended from theirs, in the background only.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ class Recovering:
     ) -> None:
         """`clock` is monotonic, in seconds."""
         self.source: Source | None = None
-        """Other nodes of which columns may be had. Set before the node starts."""
+        """Other nodes of which columns may be had; None while there are none."""
         self._recover = recover
         self._rebuilding = rebuilding
         self._clock = clock
@@ -96,7 +97,7 @@ class Recovering:
         that is under way, was tried a moment ago, or too much waits already.
         """
         blob_id, now = record.blob_id, self._clock()
-        rested = now - self._tried.get(blob_id, now - MEND_REST_S) >= MEND_REST_S
+        rested = now - self._tried.get(blob_id, -math.inf) >= MEND_REST_S
         if self.source is None or blob_id in self._mending or not rested:
             return
         if len(self._mending) >= MENDS_WAITING:
@@ -114,20 +115,19 @@ class Recovering:
 
         Raises NotEnough where neither is enough, NotReady, StoreFull, StoreFault.
         """
-        if self.source is None or len(record.columns) >= DATA_COLUMNS:
+        source = self.source
+        if source is None or len(record.columns) >= DATA_COLUMNS:
             try:
                 await self.blob(record)
                 return
             except NotEnough:
-                if self.source is None:
+                if source is None:
                     raise
         found = await self._workers.store.run(self.inspect, record)
         if not found.damaged:
             return
         _log.warning("columns damaged", blob_id=record.blob_id.hex0x, columns=found.damaged)
-        rebuilt = await self._rebuilding.columns(
-            record.header, found.sound, found.damaged, self.source
-        )
+        rebuilt = await self._rebuilding.columns(record.header, found.sound, found.damaged, source)
         await self._workers.store.run(self._keep, record, rebuilt)
         if rebuilt.columns:
             healed = sorted(column.index for column in rebuilt.columns)

@@ -19,7 +19,7 @@ from member_specimens import (
 )
 from neighbours import Network, held, metrics_of, wanted
 
-from committee.member import catching_up
+from committee.member import feeds
 from committee.member.catching_up import FIRST_RETRY_S, GRACE_S
 from committee.member.peers import FALSE_REST_S
 from da_node.coding import EncodedBlob, Header
@@ -92,7 +92,7 @@ async def test_a_member_that_comes_back_gets_all_of_it_the_newest_first(network:
 async def test_a_long_feed_is_read_from_its_end_and_again_where_a_kill_left_it(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catching_up, "PAGE", 2)
+    monkeypatch.setattr(feeds, "PAGE", 2)
     blobs = [small_blob(seed) for seed in range(7)]
     for blob in blobs:
         await network.certify(blob, 0, 2, 3)
@@ -115,7 +115,7 @@ async def test_a_long_feed_is_read_from_its_end_and_again_where_a_kill_left_it(
 async def test_holes_of_a_pruned_feed_are_passed_at_once(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catching_up, "PAGE", 2)
+    monkeypatch.setattr(feeds, "PAGE", 2)
     store = network.members[0].node.store
     old = small_blob(1)
     for turn in range(40):  # moves on and on, and leaves no entry behind

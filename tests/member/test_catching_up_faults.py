@@ -29,7 +29,7 @@ from member_specimens import (
 )
 from neighbours import remembering_kzg
 
-from committee.member import catching_up
+from committee.member import feeds
 from committee.member.catching_up import CatchingUp
 from committee.member.certificates import Certificates
 from committee.member.feed_position import Position
@@ -184,12 +184,12 @@ def is_here(store: Store, cursor: int) -> bool:
 
 def name_of_the_feed() -> bytes:
     member = committee().members[0]
-    return catching_up.feed_name(member, NODE_ID)  # type: ignore[arg-type]
+    return feeds.feed_name(member, NODE_ID)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
 def two_entries_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catching_up, "PAGE", 2)
+    monkeypatch.setattr(feeds, "PAGE", 2)
 
 
 async def steps_of_the_story() -> int:
