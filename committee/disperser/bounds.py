@@ -6,6 +6,7 @@ from typing import Final
 
 from committee.parameters import MAX_MEMBERS
 from da_node.client import RetryPolicy
+from da_node.client.gathering import QUESTIONS
 
 LAGGING_BYTES: Final = 512 << 20
 """Memory of certified blobs whose last members are still waited for; each holds twice its payload.
@@ -33,8 +34,8 @@ CONNECTIONS_PER_UPLOAD: Final = 3 * MAX_MEMBERS
 """To each member of the largest committee: an attempt, its hedge, and one that hands in an earlier
 certificate. Only as many are opened as there are members."""
 
-CONNECTIONS_PER_READ: Final = 4
-"""To members: a read asks a few at once, and one that is silent must not hold up other reads."""
+CONNECTIONS_PER_READ: Final = QUESTIONS
+"""To members. A question that waits for a connection looks like a silent member."""
 
 CONNECTIONS: Final = 1024
 """Clients' connections open at once; each holds at most a header (512 KiB) and 128 KiB of body."""
