@@ -17,7 +17,7 @@ does the asking tells what became of each attempt, and asks what is due.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum, auto
 from typing import Final
 
@@ -158,6 +158,16 @@ class Session:
     def wants_sources(self) -> bool:
         """Whether it would help to know who else keeps columns."""
         return self._stage is Stage.DOUBTING
+
+    @property
+    def tried(self) -> frozenset[frozenset[int]]:
+        """The sets of silent members whose rungs are tried for."""
+        return frozenset(self._tried)
+
+    @property
+    def questions(self) -> Collection[Question]:
+        """Where each item asked for stands, to be looked at only."""
+        return self._questions.values()
 
     def state(self, item: int) -> State:
         """Where a question stands. KeyError for an item that is not of the sample."""

@@ -87,8 +87,10 @@ def start(
     )
 
 
-def run(session: Session, world: World) -> float:
-    """Until the session is over; when that is."""
+def run(
+    session: Session, world: World, watch: Callable[[float], None] = lambda now_s: None
+) -> float:
+    """Until the session is over; when that is. `watch` is told after everything that happens."""
     now_s = 0.0
     numbers = count()
     coming: list[tuple[float, int, Ask, Outcome]] = []
@@ -106,4 +108,5 @@ def run(session: Session, world: World) -> float:
             session.ended(ask, outcome, now_s=now_s)
         else:
             now_s = max(now_s, wakes_at)
+        watch(now_s)
     return now_s
