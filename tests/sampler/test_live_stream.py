@@ -155,7 +155,7 @@ async def test_a_file_of_the_page_is_served_under_its_policy_and_kept(name: str)
 
 
 def test_a_wheel_has_every_file_of_the_page() -> None:
-    """What pyproject.toml has a wheel carry beside the modules; all of it is served, and no more."""
+    """As pyproject.toml says it; all of it is served, and no more."""
     folder = Path(sampler.live.__file__).parent
     project = tomllib.loads((folder.parent.parent / "pyproject.toml").read_text())
     patterns = project["tool"]["setuptools"]["package-data"]["sampler.live"]
