@@ -40,7 +40,9 @@ class Doubts:
     under_way: int = 0
     """Attempts of the present round that are not over."""
     excused: set[int] = field(default_factory=set)
-    """Members that nothing is held against: they say *pruned*, and may be right."""
+    """Members that nothing is held against: they say *pruned*, and may be right. What speaks for
+    them stays: a weight below 1 that was dropped would raise the product beyond its mean.
+    """
     _over: list[Attempt] = field(default_factory=list)
     _present: list[Attempt] = field(default_factory=list)
     _found: Suspicion | None = None
@@ -94,8 +96,6 @@ class Doubts:
             return None
         if self._found is None:
             self._found = suspicion(
-                self.promised,
-                self.faults,
-                [one for one in self._over if one.member not in self.excused],
+                self.promised, self.faults, self._over, excused=frozenset(self.excused)
             )
         return self._found

@@ -134,10 +134,18 @@ def controls_for(questions: int) -> int:
 
 
 def suspicion(
-    signers: frozenset[int], faults: int, attempts: Iterable[Attempt], link: Link | None = None
+    signers: frozenset[int],
+    faults: int,
+    attempts: Iterable[Attempt],
+    link: Link | None = None,
+    *,
+    excused: frozenset[int] = frozenset(),
 ) -> Suspicion:
     """What all attempts of a session say together. `signers` are those of a valid certificate; of
     nobody else is anything promised.
+
+    `excused` are signers against whom nothing counts any more: they weigh 1 at most. That is never
+    more than they would weigh, so the product stays what Ville's inequality bounds.
     """
     by_member: dict[int, list[Attempt]] = {}
     answering: dict[int, set[int]] = {}
@@ -148,7 +156,9 @@ def suspicion(
     denying, silent, weights = set(), set(), {}
     for member in signers & by_member.keys():
         own = by_member[member]
-        if _is_denying(own):
+        if member in excused:
+            weights[member] = min(Fraction(1), _weight(own))
+        elif _is_denying(own):
             denying.add(member)
         elif _is_silent(own, answering):
             silent.add(member)

@@ -112,6 +112,28 @@ def test_as_many_as_may_fail_prove_nothing_and_one_more_does(faults):
     )
 
 
+def test_an_excused_member_weighs_what_speaks_for_it_and_nothing_against_it():
+    against = [a for member in (0, 1) for a in withholding(member, rounds=3)]
+    for_it = attempts(
+        2,
+        rounds=1,
+        questions=5,
+        controls=16,
+        outcome=Outcome.HELD,
+        control_outcome=Outcome.TIMEOUT,
+    )
+    whole = suspicion(FOUR, 1, [*against, *for_it])
+    assert 0 < whole.weights[2] < 1
+    # Left out, it would raise the product, which then has no mean of 1 any more.
+    assert suspicion(FOUR, 1, against).false_alarm < whole.false_alarm
+    assert suspicion(FOUR, 1, [*against, *for_it], excused=frozenset({2})) == whole
+    excused = suspicion(FOUR, 1, against, excused=frozenset({1}))
+    assert (excused.weights[1], excused.false_alarm) == (1, 1)
+    lies = [a for member in (0, 1) for a in denying(member)]
+    assert suspicion(FOUR, 1, lies).is_proof
+    assert not suspicion(FOUR, 1, lies, excused=frozenset({0})).is_proof
+
+
 def test_who_did_not_sign_promised_nothing():
     failing = [a for member in range(4) for a in denying(member)]
     assert suspicion(frozenset(), 0, failing).false_alarm == 1
