@@ -63,6 +63,15 @@ class Chain:
         data = to.interface.calldata(function, *arguments)
         return self._sent(to.address, to.interface, data, sender, value)
 
+    def attempt(
+        self, to: Deployed, function: str, *arguments: Any, sender: int | str = 0, value: int = 0
+    ) -> Sent | None:
+        """A call that may fail: None if it did."""
+        data = to.interface.calldata(function, *arguments)
+        receipt = self._receipt(self._transaction(to.address, data, sender, value))
+        assert receipt["gasUsed"] < MOST_GAS
+        return Sent(receipt["gasUsed"], list(receipt["logs"])) if receipt["status"] else None
+
     def call(self, to: Deployed, function: str, *arguments: Any, sender: int | str = 0) -> Any:
         """What a function answers: one value, or a tuple of them."""
         data = to.interface.calldata(function, *arguments)
