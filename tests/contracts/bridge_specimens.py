@@ -44,9 +44,13 @@ class Bridged:
 
     @classmethod
     def on(
-        cls, chain: Chain, compiled: dict[str, Artifact], token: str = "PlainToken", **changes: Any
+        cls,
+        settled: Settled,
+        compiled: dict[str, Artifact],
+        token: str = "PlainToken",
+        **changes: Any,
     ) -> Bridged:
-        settled = Settled.on(chain)
+        chain = settled.chain
         coin = chain.deploy(compiled[token])
         admin = [chain.accounts[TIMELOCK_ADMIN]]
         timelock = chain.deploy("TimelockController", OWNER_DELAY, admin, admin, "0x" + "00" * 20)

@@ -5,6 +5,7 @@ Nothing passes that needs more gas than a transaction may have (EIP-7825), whate
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,8 +51,7 @@ class Chain:
     # ------------------------------------------------------------------ transactions
 
     def deploy(self, what: str | Artifact, *arguments: Any) -> Deployed:
-        compiled = artifact(what) if isinstance(what, str) else what
-        interface = Interface(compiled)
+        interface = _interface(what) if isinstance(what, str) else Interface(what)
         sent = self._sent(None, interface, interface.creation(*arguments), 0, 0)
         assert sent.contract is not None
         return Deployed(sent.contract, interface)
@@ -88,7 +88,7 @@ class Chain:
 
     def refused_creation(self, what: str | Artifact, *arguments: Any) -> Revert:
         """Why a contract is not created with these arguments."""
-        interface = Interface(artifact(what) if isinstance(what, str) else what)
+        interface = _interface(what) if isinstance(what, str) else Interface(what)
         return self._refusal(None, interface, interface.creation(*arguments), 0, 0)
 
     def gas_of_refusal(
@@ -172,6 +172,11 @@ class Chain:
         if not isinstance(returned, str):
             raise Web3RPCError(str(answer["error"]))
         return interface.revert(bytes.fromhex(returned[2:]))
+
+
+@functools.cache
+def _interface(name: str) -> Interface:
+    return Interface(artifact(name))
 
 
 def _hex(item: Any) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "committee"))  # its keys and certificates
+from bridge_specimens import Bridged
 from chain_under_test import Chain
+from settlement_specimens import Settled
 
 from bridge_client.anvil import anvil
 from bridge_client.artifacts import Artifact
@@ -20,6 +22,20 @@ from bridge_client.compiler import compile_contracts
 def started(request: pytest.FixtureRequest) -> Iterator[Chain]:
     with anvil(request.param) as url:
         yield Chain.at(url)
+
+
+@pytest.fixture(scope="session")
+def standing(started: Chain) -> Settled:
+    """A settlement as most tests have it, there before any of them."""
+    return Settled.on(started)
+
+
+@pytest.fixture(scope="session")
+def standing_bridge(standing: Settled, test_contracts: dict[str, Artifact]) -> Bridged:
+    """A bridge on it, with 10,000 in escrow."""
+    made = Bridged.on(standing, test_contracts)
+    made.deposit(10_000)
+    return made
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from bridge_specimens import (
     word,
 )
 from chain_under_test import Chain
-from settlement_specimens import CONFIG, DAY
+from settlement_specimens import CONFIG, DAY, Settled
 from withdrawal_tree import Tree, keccak, node, refusal
 
 from bridge_client.artifacts import Artifact
@@ -29,11 +29,9 @@ ID = withdrawal_id(0)
 
 
 @pytest.fixture
-def bridged(chain: Chain, test_contracts: dict[str, Artifact]) -> Bridged:
+def bridged(standing_bridge: Bridged, chain: Chain) -> Bridged:
     """With 10,000 in escrow."""
-    made = Bridged.on(chain, test_contracts)
-    made.deposit(10_000)
-    return made
+    return standing_bridge
 
 
 def why(bridged: Bridged, function: str, *arguments: Any, sender: int = 0, value: int = 0) -> str:
@@ -82,9 +80,9 @@ def test_the_interface_is_the_one_that_clients_use(bridged: Bridged) -> None:
 
 
 def test_a_token_that_takes_a_fee_and_returns_nothing_is_counted_by_what_arrived(
-    chain: Chain, test_contracts: dict[str, Artifact]
+    standing: Settled, chain: Chain, test_contracts: dict[str, Artifact]
 ) -> None:
-    bridged = Bridged.on(chain, test_contracts, "FeeToken")
+    bridged = Bridged.on(standing, test_contracts, "FeeToken")
     sent = bridged.deposit(1000)
     assert bytes(sent.logs[-1]["data"])[:32] == word(990)
     assert chain.call(bridged.bridge, "escrowed") == 990
@@ -349,23 +347,23 @@ def test_the_owner_changes_the_signer_after_its_delay(bridged: Bridged) -> None:
 
 
 def test_an_owner_that_could_act_within_the_challenge_period_is_refused(
-    chain: Chain, test_contracts: dict[str, Artifact]
+    standing: Settled, chain: Chain, test_contracts: dict[str, Artifact]
 ) -> None:
     nobody: list[str] = []
     short = chain.deploy(
         "TimelockController", CONFIG["challengePeriod_s"], nobody, nobody, "0x" + "00" * 20
     )
     with pytest.raises(AssertionError, match="refused"):
-        Bridged.on(chain, test_contracts, owner=short.address)
+        Bridged.on(standing, test_contracts, owner=short.address)
     assert CONFIG["challengePeriod_s"] < OWNER_DELAY
 
 
 def test_a_bare_bridge_takes_what_its_clients_sign(
-    chain: Chain, test_contracts: dict[str, Artifact]
+    standing: Settled, chain: Chain, test_contracts: dict[str, Artifact]
 ) -> None:
     """EIP-191 over the packed fields and the chain's id, by the owner itself."""
     owner = bytes(SIGNER.address)
-    bridged = Bridged.on(chain, test_contracts, owner=owner, isBare=True)
+    bridged = Bridged.on(standing, test_contracts, owner=owner, isBare=True)
     bridged.deposit(10_000)
     user = bridged.account(OTHER)
     chain_id = chain.web3.eth.chain_id
@@ -374,15 +372,15 @@ def test_a_bare_bridge_takes_what_its_clients_sign(
     typed = bridged.signed(user, 300, withdrawal_id(1))
     assert why(bridged, "settleWithdrawal", *typed) == "BRIDGE_SIGNATURE"
     with pytest.raises(AssertionError, match="refused"):
-        Bridged.on(chain, test_contracts, owner=bridged.account(0), isBare=True)
+        Bridged.on(standing, test_contracts, owner=bridged.account(0), isBare=True)
 
 
 # ------------------------------------------------------------------------- hostile tokens
 
 
 @pytest.fixture
-def hostile(chain: Chain, test_contracts: dict[str, Artifact]) -> Bridged:
-    made = Bridged.on(chain, test_contracts, "HostileToken")
+def hostile(standing: Settled, chain: Chain, test_contracts: dict[str, Artifact]) -> Bridged:
+    made = Bridged.on(standing, test_contracts, "HostileToken")
     made.deposit(10_000)
     return made
 

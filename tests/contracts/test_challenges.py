@@ -32,11 +32,10 @@ VOID = 3
 
 
 @pytest.fixture
-def settled(chain: Chain) -> Settled:
+def settled(standing: Settled, chain: Chain) -> Settled:
     """With a batch of three rows at height 0."""
-    made = Settled.on(chain)
-    made.propose(0, rows=ROWS)
-    return made
+    standing.propose(0, rows=ROWS)
+    return standing
 
 
 def challenge(settled: Settled, *points: int, height: int = 0) -> Sent:
@@ -163,15 +162,16 @@ def test_another_point_or_blob_is_no_answer(settled: Settled) -> None:
     assert why_not(settled, "respond", *foreign).name == "OtherBlob"
 
 
-def test_a_void_point_brings_down_a_batch_whose_payload_can_be_read(chain: Chain) -> None:
+def test_a_void_point_brings_down_a_batch_whose_payload_can_be_read(
+    standing: Settled, chain: Chain
+) -> None:
     """The proposer answers for its encoding; all other points can be shown."""
-    settled = Settled.on(chain)
     blob = dishonest_blob(100)
     expires_at = chain.now + 15 * DAY
     signed = attested(COMMITTEE, 0, 1, 2, of=blob.header, expires_at=expires_at)
     certificate = certificate_for_chain(certify(blob.header, signed))
     proposal = (0, GENESIS, root(1), root(2))
-    settlement = settled.settlement
+    settlement = standing.settlement
     chain.send(settlement, "propose", proposal, certificate, [], sender=SEQUENCER, value=BOND)
     bond = chain.call(settlement, "bondOf", blob.row_count)
     points = [64 * 99, 64 * 100 + 3]

@@ -14,8 +14,8 @@ ITEMS = [keccak(bytes((i,))) for i in range(40)]
 
 
 @pytest.fixture
-def settled(chain: Chain) -> Settled:
-    return Settled.on(chain)
+def settled(standing: Settled, chain: Chain) -> Settled:
+    return standing
 
 
 def force(settled: Settled, count: int, start: int = 0) -> None:

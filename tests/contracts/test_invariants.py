@@ -26,6 +26,7 @@ from settlement_specimens import (
     GENESIS,
     SAMPLERS,
     SEQUENCER,
+    Settled,
     header_of,
     root,
 )
@@ -326,10 +327,10 @@ class Calls(RuleBasedStateMachine):
 
 
 def test_all_calls_in_any_order_keep_the_invariants(
-    chain: Chain, test_contracts: dict[str, Artifact]
+    standing: Settled, chain: Chain, test_contracts: dict[str, Artifact]
 ) -> None:
     class Bound(Calls):
-        bridged = Bridged.on(chain, test_contracts)
+        bridged = Bridged.on(standing, test_contracts)
         reached: ClassVar[set[str]] = set()
 
     run_state_machine_as_test(

@@ -34,8 +34,8 @@ PERIOD = CONFIG["challengePeriod_s"]
 
 
 @pytest.fixture
-def settled(chain: Chain) -> Settled:
-    return Settled.on(chain)
+def settled(standing: Settled, chain: Chain) -> Settled:
+    return standing
 
 
 def refused(

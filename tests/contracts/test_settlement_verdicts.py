@@ -29,12 +29,11 @@ PERIOD = CONFIG["challengePeriod_s"]
 
 
 @pytest.fixture
-def settled(chain: Chain) -> Settled:
+def settled(standing: Settled, chain: Chain) -> Settled:
     """With one batch."""
-    made = Settled.on(chain)
-    made.propose(0)
+    standing.propose(0)
     chain.advance(10)
-    return made
+    return standing
 
 
 def why(settled: Settled, *said: Any, chain_id: int | None = None) -> Any:
