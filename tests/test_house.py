@@ -93,6 +93,7 @@ PURE |= {
         "live.updates",
         "live.board",
         "live.locality",
+        "live.wording",
         "simulation.adversaries",
         "simulation.sessions",
         "simulation.askers",

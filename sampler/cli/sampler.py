@@ -8,6 +8,7 @@ from sampler.cli.checks import audit_command, check_command, evidence_command
 from sampler.cli.plans import plan_command
 from sampler.cli.running import keygen_command, run_command
 from sampler.cli.simulate import simulate_command
+from sampler.cli.watching import watch_command
 
 
 @click.group()
@@ -22,3 +23,4 @@ sampler.add_command(check_command)
 sampler.add_command(evidence_command)
 sampler.add_command(audit_command)
 sampler.add_command(keygen_command)
+sampler.add_command(watch_command)

@@ -137,6 +137,8 @@ class Mirror:
         self.overview: Overview | None = None
         self.time = 0.0
         """Of the last update."""
+        self.is_whole = True
+        """Whether sessions under way are shown to us."""
         self.sessions: dict[int, SessionPicture] = {}
         self.verdicts: list[VerdictLine] = []
         """The last ones, oldest first."""
@@ -147,6 +149,7 @@ class Mirror:
         if update.reset:
             self.sessions, self.verdicts = {}, []
         self.overview, self.time = update.overview, update.time
+        self.is_whole = update.is_whole
         for key in update.gone:
             self.sessions.pop(key, None)
         for one in update.sessions:
