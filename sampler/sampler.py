@@ -363,15 +363,15 @@ class Sampler:
         return terms, fixed.secret, None if certificate is None else certificate.serialize()
 
     async def _conclude(self, waiting: Waiting, terms: Terms, judgement: Judgement) -> Stored:
-        now = self.clock()
+        now, verdict = self.clock(), judgement.verdict
         retry_at = None
-        if judgement.verdict.finding is not Finding.AVAILABLE:
+        if verdict.finding is not Finding.AVAILABLE:
             retry_at = now + RETRY_AFTER_S[min(waiting.tries, len(RETRY_AFTER_S) - 1)]
         stored = await self.state.run(
             self.state.steps.conclude,
             Evidenced(
                 blob_id=waiting.blob_id,
-                verdict=int(judgement.verdict.finding),
+                verdict=int(verdict.finding),
                 expires_at=terms.expires_at,
                 document=judgement.document,
                 evidence=judgement.evidence,
@@ -385,7 +385,12 @@ class Sampler:
         _log.info(
             "verdict",
             blob_id=waiting.blob_id.hex0x,
-            finding=finding_name(judgement.verdict.finding),
+            finding=finding_name(verdict.finding),
+            error=float(verdict.error),
+            unit=verdict.unit.name.lower(),
+            asked=verdict.asked,
+            held=verdict.held,
+            silent=sorted(judgement.silent),
             cursor=stored.cursor,
             elapsed_s=round(judgement.elapsed_s, 3),
         )

@@ -17,7 +17,13 @@ COMPOSING = {"committee.member": ("da_node.api", "da_node.node", "da_node.store"
 """Who may use more: a member is a node with a key, and composes the node's own application."""
 TEST_KIT = "committee.devnet"
 """Local committees and their faults: no service imports it, so that none can be told to fail."""
-USING_THE_TEST_KIT = ("committee.cli.fault_proxy", "committee.cli.demo", "benchmarks")
+USING_THE_TEST_KIT = (
+    "committee.cli.fault_proxy",
+    "committee.cli.demo",
+    "sampler.devnet",
+    "sampler.cli.demo",
+    "benchmarks",
+)
 ONE_DOOR = {
     "ckzg": "da_node.coding.kzg",
     "rocksdict": "da_node.store.database",
@@ -94,6 +100,7 @@ PURE |= {
         "live.board",
         "live.locality",
         "live.wording",
+        "devnet.findings",
         "simulation.adversaries",
         "simulation.sessions",
         "simulation.askers",

@@ -66,8 +66,6 @@ def found(parent: Path, shape: Shape, urls: Sequence[str]) -> Founding:
 
     Raises OtherShape where it is another one's, what making a keyset raises, OSError.
     """
-    from committee.ethereum_keystore import read_ethereum_keystore  # takes 0.4 s
-
     shape = shape.complete()
     directory = parent / "committee"
     if not directory.exists():
@@ -77,11 +75,20 @@ def found(parent: Path, shape: Shape, urls: Sequence[str]) -> Founding:
         _make(partial, shape, urls)
         partial.rename(directory)
     _require_same(directory / "shape.json", shape)
-    data = read_file(directory / "keyset.json", LONGEST_DOCUMENT_BYTES)
-    committee = Committee.parse(data, source=str(directory / "keyset.json"))
-    for member, url in zip(committee.members, urls, strict=True):
+    founding = founded(parent)
+    for member, url in zip(founding.committee.members, urls, strict=True):
         if member.url != url:  # the file of ports is gone, or another one
             raise OtherShape(path=str(parent), name=member.name, value=member.url, wanted=url)
+    return founding
+
+
+def founded(parent: Path) -> Founding:
+    """The committee that was founded in `parent`. Raises what reading its files raises, OSError."""
+    from committee.ethereum_keystore import read_ethereum_keystore  # takes 0.4 s
+
+    directory = parent / "committee"
+    data = read_file(directory / "keyset.json", LONGEST_DOCUMENT_BYTES)
+    committee = Committee.parse(data, source=str(directory / "keyset.json"))
     password = read_password(directory / "password")
     return Founding(
         directory=directory,

@@ -79,12 +79,14 @@ def test_a_network_runs_tells_what_happens_and_is_gone_after_ctrl_c(tmp_path: Pa
             blob_id = asyncio.run(post())
             told = next(line for line in lines if line.startswith("certified"))
             assert re.fullmatch(rf"certified {blob_id}, 9 bytes, in \d+ ms, signed by 0\n", told)
+            found = next(line for line in lines if blob_id in line)
+            assert found.startswith(f"available {blob_id}, wrong with a chance of at most ")
             running.send_signal(signal.SIGINT)
             assert running.wait(60) == 0
         finally:
             running.terminate()
     assert 'log_level = "debug"' in (tmp_path / "member-0" / "settings.toml").read_text()
-    logs = [(tmp_path / name / "log").read_text() for name in ("member-0", "disperser")]
+    logs = [(tmp_path / name / "log").read_text() for name in ("member-0", "disperser", "sampler")]
     assert all('"event": "stopped"' in log for log in logs)
 
 

@@ -1,0 +1,7 @@
+"""A sampler on one machine, beside a local committee: for `holdfast devnet`, the demonstration and
+tests. Its key is a throw-away key, as the committee's are.
+"""
+
+from sampler.devnet.parts import SAMPLER, sampler_address, sampler_part
+
+__all__ = ["SAMPLER", "sampler_address", "sampler_part"]
