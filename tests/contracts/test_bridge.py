@@ -246,8 +246,20 @@ def test_a_proof_pays_what_waits_or_was_vetoed_and_nothing_then_pays_again(
         bridged.chain.send(bridged.bridge, "withdrawWithProof", *arguments)
     assert bridged.balance(OTHER) == before + 2 * amount
     bridged.chain.advance(DELAY)
-    for one in ids:
-        assert why(bridged, "releaseWithdrawal", one) == "BRIDGE_STATE"
+    assert why(bridged, "releaseWithdrawal", ids[0]) == "BRIDGE_REPLAY"
+    assert why(bridged, "releaseWithdrawal", ids[1]) == "BRIDGE_STATE"
+
+
+def test_a_proof_leaves_what_else_waits_under_its_id(bridged: Bridged) -> None:
+    """It pays its own leaf; only the rollup's rules say that ids are unique."""
+    user, other = bridged.account(OTHER), bridged.account(USER)
+    bridged.finalize(Tree(bridged.leaf(user, 10, ID)))
+    settle(bridged, *bridged.signed(other, LIMIT + 1, ID))
+    bridged.chain.send(bridged.bridge, "withdrawWithProof", user, 10, ID, 0, 0, [])
+    bridged.chain.advance(DELAY)
+    before = bridged.balance(USER)
+    bridged.chain.send(bridged.bridge, "releaseWithdrawal", ID)
+    assert bridged.balance(USER) == before + LIMIT + 1
 
 
 def test_a_forced_withdrawal_is_paid_once_its_batch_is_final(bridged: Bridged) -> None:

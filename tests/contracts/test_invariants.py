@@ -120,7 +120,10 @@ class Calls(RuleBasedStateMachine):
     @rule(number=st.integers(0, 2), hours=st.sampled_from([1, 49]))
     def release(self, number: int, hours: int) -> None:
         self.chain.advance(hours * 3600)
+        waiting = self.waiting.get(number)
         if self.on_bridge("releaseWithdrawal", withdrawal_id(number)):
+            assert waiting is not None
+            assert not self.is_paused
             self.paid.append(self.waiting.pop(number))
 
     @precondition(lambda self: self.waiting)
@@ -264,8 +267,6 @@ class Calls(RuleBasedStateMachine):
         if done:
             self.reached.add("proven")
             self.paid.append(record)
-            if self.waiting.get(number) == record:
-                del self.waiting[number]
 
     @rule(hours=st.sampled_from([1, 25, 49]))
     def wait(self, hours: int) -> None:

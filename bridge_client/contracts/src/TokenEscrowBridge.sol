@@ -312,7 +312,6 @@ contract TokenEscrowBridge {
     function _pay(address user, uint256 amount, bytes32 withdrawalId, bytes32 leaf) private {
         require(amount <= escrowed, "BRIDGE_FAIL: not so much in escrow");
         isPaid[leaf] = true;
-        delete delayed[withdrawalId];
         escrowed -= amount;
         require(tokenAsset.trySafeTransfer(user, amount), "BRIDGE_FAIL: the token did not move");
         // a token that takes more than it says would leave others' claims uncovered
