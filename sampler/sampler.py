@@ -217,6 +217,10 @@ class Sampler:
             if now < event.expires_at <= now + LONGEST_RETENTION_S
         ]
         written = await self.state.run(self.state.steps.announce, node_id, read, found, now=now)
+        for one in found:
+            # A promise has come for what is being sampled without: it is begun again, with it.
+            if written and one.certificate is not None and one.blob_id in self._uncertified:
+                self._running[one.blob_id].cancel()
         self._wake.set()
         return written
 
@@ -352,6 +356,14 @@ class Sampler:
         if certificate is None and self.committees.followed:
             # Nobody vouches for the header: whatever it is, it must not make answers look false.
             await self.judge.check_header(header)
+        if certificate is not None and waiting.certificate is None:
+            self._uncertified.discard(waiting.blob_id)
+            await self.state.run(
+                self.state.steps.certify,
+                waiting.blob_id,
+                certificate.serialize(),
+                certificate.expires_at,
+            )
         terms = self.judge.terms(certificate, waiting.expires_at, self._expected(certificate))
         if before is not None and _are_alike(before, terms):
             terms = before

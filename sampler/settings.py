@@ -17,6 +17,9 @@ from sampler.patience import Patience
 _SMALLEST_ERROR: Final = Fraction(1, 10**18)
 """The unit of a signed verdict's error."""
 _MIB: Final = 1 << 20
+_ROUNDS: Final = 8
+"""Among control questions, until the deadline: one question lost in each is proof."""
+_SHORTEST_ROUND_S: Final = 0.25
 
 
 class SamplerSettings(ServiceSettings, frozen=True, kw_only=True):
@@ -193,7 +196,10 @@ class SamplerSettings(ServiceSettings, frozen=True, kw_only=True):
     def patience(self) -> Patience:
         """Times of one session. Raises BadConfiguration."""
         try:
+            pause_s = Patience().first_pause_s
+            round_s = (self.deadline_s - self.suspect_s) / _ROUNDS - pause_s
             return Patience(
+                round_s=min(self.question_s, max(_SHORTEST_ROUND_S, round_s)),
                 hedge_s=self.hedge_s,
                 doubt_s=self.doubt_s,
                 question_s=self.question_s,

@@ -153,6 +153,17 @@ class State:
             )
             return Fixed(secret=secret, terms=fixed.terms)
 
+    def certify(self, blob_id: BlobId, certificate: bytes, expires_at: int) -> None:
+        """A valid certificate was found for a blob that had none. A crash before this finds it
+        again.
+        """
+        with self._database.transaction() as sql:
+            sql.execute(
+                "UPDATE blobs SET certificate = ?, expires_at = max(expires_at, ?) "
+                "WHERE blob_id = ? AND certificate IS NULL",
+                (certificate, expires_at, blob_id),
+            )
+
     def conclude(
         self,
         verdict: Evidenced,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from da_node.service.kzg_pool import KzgPool
 from da_node.service.network import Ports
 from sampler.committees import Committees
 from sampler.sampler import Sampler
+from sampler.sampling import Watch
 from sampler.serving import running_sampler
 from sampler.settings import SamplerSettings
 
@@ -44,7 +46,7 @@ QUICK: Final = {
     "doubt_s": 1.0,
     "suspect_s": 2.0,
     "question_s": 6.0,
-    "certificate_wait_s": 0.0,
+    "certificate_wait_s": 5.0,
 }
 """Times of sessions that wait for somebody silent; a local network answers in milliseconds."""
 
@@ -149,6 +151,16 @@ def of_blob(blob_id: BlobId) -> str:
     return f"/v1/blobs/{blob_id.hex0x}/*"
 
 
+async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
+    """What a condition gives once it gives anything."""
+    async with asyncio.timeout(90):
+        while True:
+            found = await condition()
+            if found:
+                return found
+            await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
 async def running_network(
     directory: Path, *, members: int = 4, real_time: bool = False
@@ -204,6 +216,7 @@ async def sampling(
     clock: Callable[[], float] | None = None,
     key: EthereumKey | None = SIGNER,
     committees: Committees | None = None,
+    watch: Watch = lambda session: None,
     **settings: Any,
 ) -> AsyncIterator[tuple[Sampler, str]]:
     """A sampler that follows the network's first two members, unless told otherwise."""
@@ -222,5 +235,6 @@ async def sampling(
         key=key,
         kzg=kzg(),
         clock=clock or network.clock,
+        watch=watch,
     ) as running:
         yield running

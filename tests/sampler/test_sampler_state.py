@@ -168,6 +168,19 @@ def test_its_first_certificate_or_a_later_expiry_has_it_sampled_again(state: Sta
     assert (one.certificate, one.expires_at) == (b"d", int(NOW) + 5000)
 
 
+def test_a_certificate_that_was_found_is_no_reason_to_sample_again(state: State) -> None:
+    first = announced(1, certificate=None, lane=Lane.UNCERTIFIED)
+    state.announce("a", Interval(0, 1), [first], now=NOW)
+    state.certify(blob(1), b"c", int(NOW) + 1000)
+    state.conclude(verdict(1), [], retry_at=None, deliver_at=None)
+    state.announce("a", Interval(1, 2), [announced(1)], now=NOW)
+    assert waiting(state) == []
+    state.certify(blob(1), b"d", int(NOW) + 1)
+    one = state.blob(blob(1))
+    assert one is not None
+    assert one.certificate == b"c"
+
+
 def test_a_flood_of_uncertified_blobs_is_read_on_later(
     state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:

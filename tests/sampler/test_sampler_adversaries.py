@@ -1,0 +1,285 @@
+"""What members, feeds and clocks do to a sampler, over sockets."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from sampler_network import Network, all_of, of_blob, running_network, sampling, until
+
+from committee.devnet.faults import OtherBlob, Silent, Withhold
+from da_node.coding import BlobId, Commitment, Header, MerkleRoot
+from da_node.service.http.answers import json_answer
+from sampler.cli.evidence import evidence_text
+from sampler.conclusion import Finding
+from sampler.sampler import Sampler
+from sampler.state import Lane, Stored
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+EVERYBODY = [0, 1, 2, 3]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def network(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Network]:
+    async with running_network(tmp_path_factory.mktemp("network")) as network:
+        yield network
+
+
+@pytest_asyncio.fixture(loop_scope="module", autouse=True)
+async def healed(network: Network) -> AsyncIterator[None]:
+    yield
+    await network.heal()
+
+
+async def verdict(sampler: Sampler, blob_id: BlobId, after: int = 0) -> Stored:
+    async def later() -> Stored | None:
+        stored = await sampler.state.run(sampler.state.steps.verdict, blob_id)
+        return stored if stored is not None and stored.cursor > after else None
+
+    found: Stored = await until(later)
+    return found
+
+
+async def require(sampler: Sampler, blob_id: BlobId, finding: Finding) -> None:
+    """The first verdict on a blob is this one; if not, the failure shows its evidence."""
+    found = await verdict(sampler, blob_id)
+    evidence = await sampler.state.run(sampler.state.steps.evidence, blob_id)
+    assert found.verdict == finding, evidence_text(json.loads(evidence or b"{}"))
+
+
+async def test_a_withheld_blob_holds_up_no_other(network: Network, tmp_path: Path) -> None:
+    """Its questions are never answered; there is one session at a time left for the others."""
+    payload, blob_id = network.payload()
+    await network.arm(EVERYBODY, all_of(blob_id, "silent"))
+    async with sampling(network, tmp_path, sessions=2) as (sampler, _):
+        await network.post(payload=payload)
+        others = [await network.post() for _ in range(3)]
+        for other in others:
+            await require(sampler, other.blob_id, Finding.AVAILABLE)
+        assert await sampler.state.run(sampler.state.steps.verdict, blob_id) is None
+
+
+async def test_whole_arcs_withheld_by_more_than_may_fail(network: Network, tmp_path: Path) -> None:
+    """Who asks about this blob is not answered. Of three members at least two signed."""
+    payload, blob_id = network.payload()
+    async with sampling(network, tmp_path, feeds=network.urls[3]) as (sampler, _):
+        good = await network.post()
+        await require(sampler, good.blob_id, Finding.AVAILABLE)
+        await network.arm([0, 1, 2], all_of(blob_id, "silent"))
+        await network.post(payload=payload)
+        await require(sampler, blob_id, Finding.WITHHELD)
+
+
+async def test_another_blobs_points_in_place_of_its_own(network: Network, tmp_path: Path) -> None:
+    other = await network.post()
+    payload, blob_id = network.payload()
+    fault = OtherBlob(path=of_blob(blob_id), instead=other.blob_id.hex0x)
+    await network.arm([0, 1, 2], fault)
+    async with sampling(network, tmp_path, feeds=network.urls[3]) as (sampler, _):
+        await network.post(payload=payload)
+        await require(sampler, blob_id, Finding.WITHHELD)
+
+
+async def test_our_own_network_cut_accuses_nobody(network: Network, tmp_path: Path) -> None:
+    """It is cut once the blob has been announced; controls are known."""
+    payload, blob_id = network.payload()
+    # The blob itself is silent, so that nothing of it comes before the cut.
+    await network.arm(EVERYBODY, all_of(blob_id, "silent"))
+    quick = {"deadline_s": 5.0, "question_s": 3.0}
+    async with sampling(network, tmp_path, **quick) as (sampler, _):
+        good = await network.post()
+        await require(sampler, good.blob_id, Finding.AVAILABLE)
+        await network.post(payload=payload)
+
+        async def is_known() -> bool:
+            known = await sampler.state.run(sampler.state.steps.blob, blob_id)
+            return known is not None and known.certificate is not None
+
+        await until(is_known)
+        await network.arm(EVERYBODY, Silent())
+        found = await verdict(sampler, blob_id)
+        assert found.verdict == Finding.INCONCLUSIVE
+
+
+async def test_a_member_that_withholds_one_point_of_every_column_is_no_reason_to_doubt(
+    network: Network, tmp_path: Path
+) -> None:
+    """One of four may do as it likes."""
+    payload, blob_id = network.payload(1_000_000)
+    lost = tuple(64 * column + column % 64 for column in range(128))
+    await network.arm([2], Withhold(path=of_blob(blob_id), points=lost))
+    async with sampling(network, tmp_path) as (sampler, _):
+        await network.post(payload=payload)
+        await require(sampler, blob_id, Finding.AVAILABLE)
+
+
+async def test_nothing_is_asked_of_what_is_about_to_be_deleted(
+    network: Network, tmp_path: Path
+) -> None:
+    receipt = await network.post()
+    late = receipt.expires_at - 3600
+    async with sampling(network, tmp_path, clock=lambda: late) as (sampler, _):
+
+        async def is_given_up() -> bool:
+            known = await sampler.state.run(sampler.state.steps.blob, receipt.blob_id)
+            return known is not None and not sum(
+                (await sampler.state.run(sampler.state.steps.counts)).values()
+            )
+
+        await until(is_given_up)
+        assert await sampler.state.run(sampler.state.steps.verdict, receipt.blob_id) is None
+        assert "holdfast_missed_blobs_total" in sampler.metrics.render().decode()
+    # A moment earlier there is time for one session.
+    early = late - 60
+    async with sampling(network, tmp_path / "early", clock=lambda: early) as (sampler, _):
+        await require(sampler, receipt.blob_id, Finding.AVAILABLE)
+
+
+async def test_a_clock_that_is_wrong_makes_nobody_a_liar(network: Network, tmp_path: Path) -> None:
+    """Ours is behind: members have deleted what we still ask for, and say so."""
+    receipt = await network.post()
+    before = network.clock.now
+    async with sampling(network, tmp_path, clock=lambda: before, deadline_s=6.0) as (sampler, _):
+        await require(sampler, receipt.blob_id, Finding.AVAILABLE)
+        other = await network.post()
+        await require(sampler, other.blob_id, Finding.AVAILABLE)
+        network.clock.now = receipt.expires_at + 1
+        sampler.heard(network.urls[0], network.clock())
+        assert not sampler.trusts_clock
+        report = await sampler.health.report()
+        assert not report.probes["clock"].ok
+        judged = await sampler.judge.judge(
+            receipt.header,
+            sampler.judge.terms(
+                await sampler.judge.certificate(receipt.blob_id, receipt.certificate), 0
+            ),
+            random.Random(1).randbytes(32),
+            trusts_clock=sampler.trusts_clock,
+        )
+        network.clock.now = before
+        assert judged.verdict.finding is Finding.INCONCLUSIVE
+
+
+# ---------------------------------------------------------------- feeds
+
+
+@asynccontextmanager
+async def a_feed(events: list[dict[str, Any]]) -> AsyncIterator[str]:
+    """A node that has nothing but a feed, and no stream of it."""
+
+    async def node(request: web.Request) -> web.Response:
+        return json_answer(
+            {
+                "node_id": "liar",
+                "version": "1",
+                "keyset_hash": None,
+                "arc": {"start": 0, "count": 0},
+                "retention_s": 1_572_864,
+                "time": 1_800_000_123,
+            }
+        )
+
+    async def page(request: web.Request) -> web.Response:
+        after, limit = int(request.query["after"]), int(request.query["limit"])
+        found = [event for event in events if event["cursor"] > after][:limit]
+        return json_answer({"blobs": found})
+
+    application = web.Application()
+    application.router.add_get("/v1/node", node)
+    application.router.add_get("/v1/blobs", page)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+def announced(cursor: int, header: Header, certificate: bytes | None = None) -> dict[str, Any]:
+    return {
+        "cursor": cursor,
+        "blob_id": header.blob_id.hex0x,
+        "header": "0x" + header.serialize().hex(),
+        "expires_at": 1_800_000_123 + 1_572_864,
+        "label": "",
+        "certificate": None if certificate is None else "0x" + certificate.hex(),
+    }
+
+
+def garbage(seed: int) -> Header:
+    """A header of nothing; every other one is not even a point of the group."""
+    chance = random.Random(seed)
+    point = b"\xc0" + bytes(47) if seed % 2 else chance.randbytes(48)
+    return Header(
+        payload_length=1 + chance.randrange(10**6),
+        merkle_root=MerkleRoot(chance.randbytes(32)),
+        commitment=Commitment(point),
+    )
+
+
+async def test_hundreds_of_garbage_blobs_announced_hold_up_no_real_one(
+    network: Network, tmp_path: Path
+) -> None:
+    """Without a valid certificate they have a quarter of the sessions, and come last."""
+    real = await network.post()
+    assert real.certificate is not None
+    forged = bytearray(real.certificate)
+    forged[-1] ^= 1
+    events = [announced(1 + seed, garbage(seed)) for seed in range(400)]
+    events += [announced(500 + seed, real.header, bytes(forged)) for seed in range(20)]
+    async with (
+        a_feed(events) as url,
+        sampling(
+            network, tmp_path, feeds=f"{url},{network.urls[0]}", sessions=4, deadline_s=4.0
+        ) as (sampler, _),
+    ):
+
+        async def has_read() -> bool:
+            covered = await sampler.covered("liar")
+            return covered.upto == 519 and not list(covered.gaps())
+
+        await until(has_read)
+        await require(sampler, real.blob_id, Finding.AVAILABLE)
+        later = await network.post()
+        found = await verdict(sampler, later.blob_id)
+        assert found.verdict == Finding.AVAILABLE
+        waiting = await sampler.state.run(sampler.state.steps.counts)
+        assert waiting[Lane.UNCERTIFIED] > 100
+        assert waiting[Lane.NEW] == 0
+
+
+async def test_a_feed_without_a_stream_is_read_in_pages(network: Network, tmp_path: Path) -> None:
+    """The disperser's own, which has no cursors of its own to stream by."""
+    async with sampling(network, tmp_path, feeds=network.disperser) as (sampler, _):
+        receipt = await network.post()
+        await require(sampler, receipt.blob_id, Finding.AVAILABLE)
+
+
+async def test_what_was_missed_is_read_once_and_without_gaps(
+    network: Network, tmp_path: Path
+) -> None:
+    async with sampling(network, tmp_path, feeds=network.urls[0]) as (sampler, _):
+        first = await network.post()
+        await verdict(sampler, first.blob_id)
+    missed = [await network.post() for _ in range(3)]
+    async with sampling(network, tmp_path, feeds=network.urls[0]) as (sampler, _):
+        new = await network.post()
+        for receipt in (*missed, new):
+            await require(sampler, receipt.blob_id, Finding.AVAILABLE)
+        node = await sampler._client.node(network.urls[0])
+
+        async def is_whole() -> bool:
+            covered = await sampler.covered(node.node_id)
+            return not list(covered.gaps())
+
+        await until(is_whole)
+        given = await sampler.state.run(sampler.state.steps.verdicts, 0, 1000)
+    # Two announcements of each, and one verdict.
+    ids = [one.blob_id for one in given]
+    assert len(ids) == len(set(ids))
