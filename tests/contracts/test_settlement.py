@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from blob_specimens import opening, payload_of
 from chain_under_test import Chain, Deployed
 from committee_specimens import certificate, keyset
 from settlement_specimens import (
@@ -117,9 +118,9 @@ def test_a_copied_proposal_gains_nothing(settled: Settled) -> None:
 
 def test_anyone_may_propose_once_the_sequencer_is_silent_for_a_day(settled: Settled) -> None:
     settled.propose(0)
-    settled.chain.advance(DAY - 10)
+    settled.chain.advance(DAY - 600)
     assert refused(settled, 1, sender=ANYONE).name == "NotSequencer"
-    settled.chain.advance(12)
+    settled.chain.advance(602)
     settled.propose(1, sender=ANYONE)
     settled.propose(2, sender=ANYONE)
     settled.propose(3)
@@ -246,9 +247,9 @@ def test_a_proposer_may_give_its_batch_up_and_others_may_not(settled: Settled) -
 
 def test_anyone_gives_up_a_batch_whose_blob_is_gone(settled: Settled) -> None:
     settled.propose(0)
-    settled.chain.advance(15 * DAY - 60)
+    settled.chain.advance(15 * DAY - 600)
     assert settled.chain.refused(settled.settlement, "abandon", 0).name == "NotAbandonable"
-    settled.chain.advance(60)
+    settled.chain.advance(600)
     settled.chain.send(settled.settlement, "abandon", 0)
 
 
@@ -261,6 +262,18 @@ def test_a_final_batch_cannot_be_touched(settled: Settled) -> None:
     ):
         refusal = settled.chain.refused(settled.settlement, function, *arguments)
         assert (refusal.name, refusal.operands) == ("NotPending", (0,))
+
+
+def test_a_final_batchs_bytes_are_read_on_chain(
+    settled: Settled, test_contracts: dict[str, Artifact]
+) -> None:
+    """By another contract, from the id that the settlement vouches for."""
+    settle(settled, 0)
+    reader = settled.chain.deploy(test_contracts["PointHarness"])
+    blob_id = settled.chain.call(settled.settlement, "finalBlobId", 0)
+    arguments = (header_of().serialize(), blob_id, 700, opening(1, 700))
+    offset, piece = settled.chain.call(reader, "read", *arguments)
+    assert piece == payload_of(1)[offset : offset + 31]
 
 
 # ------------------------------------------------------------------------- validity mode
