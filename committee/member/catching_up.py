@@ -169,6 +169,10 @@ class CatchingUp:
             if isinstance(error, StoreFault | StoreFull):
                 raise  # as the next one would, after as much had been fetched for it
             self._failed("catch up", error)
+        except Exception as error:  # the outermost frame: a bug that one blob hits, and no other
+            self._put_off(wanted, reason=type(error).__name__)
+            self._node.metrics.failures.labels("catch up").inc()
+            _log.error("catching up failed", blob_id=wanted.blob_id.hex0x, exc_info=error)
 
     async def _bring(self, wanted: Wanted) -> None:
         """Bring one blob; it stays wanted and rests where that cannot be done now."""

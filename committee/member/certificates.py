@@ -56,6 +56,11 @@ class Certificates:
             raise Pruned(blob_id=blob_id.hex0x, expired_at=parsed.expires_at)
         return self._offer_of(verify_certificate(parsed, keyset), label)
 
+    @property
+    def kept_under(self) -> frozenset[KeysetHash]:
+        """The keysets by whose certificates something is to be kept here."""
+        return frozenset(seat.keyset.hash for seat in self._seats.all)
+
     def _offer_of(self, certificate: VerifiedCertificate, label: str) -> Offer:
         data = certificate.serialize()
         rank = self._rank(data)

@@ -53,7 +53,7 @@ class Peer:
 class _Rest:
     failures: int = 0
     """In a row."""
-    until: float = 0.0
+    until: float = float("-inf")
 
 
 class Peers:
@@ -112,15 +112,17 @@ class Peers:
             kind = "unavailable" if isinstance(error, Unavailable) else "refused"
             self.failed(peer, kind, str(error))
             return None
-        self._rests.pop(peer.url, None)
+        if peer in self.awake:  # what it failed at meanwhile is not made good by this
+            self._rests.pop(peer.url, None)
         return found
 
     def failed(self, peer: Peer, kind: str, reason: str) -> None:
         """A member failed: it rests, and is named."""
-        rest = self._rests.setdefault(peer.url, _Rest())
-        rest_s = min(LONGEST_REST_S, FIRST_REST_S * 2 ** min(rest.failures, 16))
-        rest.failures += 1
-        rest.until = self._pace.clock() + (FALSE_REST_S if kind == "false" else rest_s)
+        rest, now = self._rests.setdefault(peer.url, _Rest()), self._pace.clock()
+        if rest.until <= now:  # what was asked of it together fails together: that counts once
+            rest.failures += 1
+        rest_s = min(LONGEST_REST_S, FIRST_REST_S * 2 ** min(rest.failures - 1, 16))
+        rest.until = max(rest.until, now + (FALSE_REST_S if kind == "false" else rest_s))
         self._metrics.peer_failures.labels(peer.name, kind).inc()
         tell = _log.warning if kind == "false" else _log.info
         tell("member failed", member=peer.name, kind=kind, reason=reason)

@@ -152,8 +152,9 @@ async def test_what_cannot_be_rebuilt_stays_wanted_and_holds_nothing_up(network:
     assert held(me, lost) == ARC
 
 
+@pytest.mark.parametrize("error", [WorkerLost(attempts=2), ZeroDivisionError()], ids=repr)
 async def test_what_fails_here_rests_and_those_behind_it_have_their_turn(
-    network: Network, monkeypatch: pytest.MonkeyPatch
+    network: Network, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     first, second = sorted((small_blob(1), small_blob(2)), key=lambda blob: blob.blob_id)
     for blob in (first, second):
@@ -163,7 +164,7 @@ async def test_what_fails_here_rests_and_those_behind_it_have_their_turn(
 
     async def failing(header: Header, *rest: Any) -> Rebuilt:
         if header == first.header:
-            raise WorkerLost(attempts=2)
+            raise error
         return await columns(header, *rest)
 
     monkeypatch.setattr(me.node.rebuilding, "columns", failing)
