@@ -36,7 +36,7 @@ from da_node.service.health import Health, Report
 from da_node.service.logging import configure_logging, logger
 from da_node.service.metrics import METRICS_CONTENT_TYPE, Metrics, RequestMetrics
 from da_node.service.node_settings import NodeSettings
-from da_node.service.output import Output, Progress, printable, table, with_output
+from da_node.service.output import Output, Progress, table, with_output
 from da_node.service.problems import (
     PROBLEM_CONTENT_TYPE,
     Problem,
@@ -52,6 +52,7 @@ from da_node.service.sse import (
     encode_comment,
     encode_event,
 )
+from da_node.service.terminal import printable
 from da_node.service.units import format_bytes, parse_bytes, parse_rate, parse_seconds
 
 __all__ = [

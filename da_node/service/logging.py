@@ -7,12 +7,15 @@ message goes through the standard library's loggers, so a program that uses our 
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from typing import Final, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, ExcInfo, Processor
+
+from da_node.service.terminal import printable
 
 _SHARED: Final[tuple[Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
@@ -81,7 +84,19 @@ def _renderers(as_json: bool, target: TextIO) -> list[Processor]:
             structlog.processors.JSONRenderer(),
         ]
     return [
-        structlog.dev.ConsoleRenderer(
-            colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        _visible,
+        structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=_traceback),
     ]
+
+
+def _visible(_: object, __: str, event: EventDict) -> EventDict:
+    """Nothing that another machine said steers the terminal, or looks like a line of our own."""
+    return {
+        name: printable(value) if isinstance(value, str) else value for name, value in event.items()
+    }
+
+
+def _traceback(stream: TextIO, exc_info: ExcInfo) -> None:
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    stream.write("\n".join(map(printable, text.getvalue().split("\n"))))

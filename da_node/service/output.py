@@ -29,19 +29,12 @@ from rich.progress import Progress as RichProgress
 from da_node.errors import BadConfiguration, HoldfastError, Unavailable
 from da_node.service.logging import configure_logging
 from da_node.service.problems import problem_of
+from da_node.service.terminal import printable
 
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
 
 R = TypeVar("R")
-
-
-def printable(text: str) -> str:
-    """The text with everything that could steer a terminal made visible.
-
-    Labels, details and URLs come from other machines.
-    """
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def error_line(error: HoldfastError) -> str:

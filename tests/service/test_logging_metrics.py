@@ -46,6 +46,22 @@ def test_lines_are_for_people_on_a_terminal():
     assert not stream.getvalue().startswith("{")
 
 
+def test_what_other_machines_say_steers_no_terminal_and_makes_no_line():
+    stream = Terminal()
+    configure_logging("info", stream=stream)
+    hostile = "a\x1b[2Jb\x9b31mc\nd"
+    logger("node").info(hostile, reason=hostile, several=[hostile])
+    logging.getLogger("aiohttp").warning("odd %s", hostile)
+    assert len(stream.getvalue().splitlines()) == 2
+    try:
+        raise ValueError(hostile)
+    except ValueError:
+        logger("node").exception("broken")
+    assert "\x1b[2J" not in stream.getvalue()
+    assert "\x9b" not in stream.getvalue()
+    assert "Traceback (most recent call last):\n" in stream.getvalue()
+
+
 def test_the_form_can_be_chosen_and_the_last_call_stands():
     first, second = Terminal(), Terminal()
     configure_logging("info", stream=first)

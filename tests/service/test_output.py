@@ -18,7 +18,8 @@ from da_node.errors import (
     UnknownBlob,
 )
 from da_node.service import Output, table, with_output
-from da_node.service.output import error_line, printable
+from da_node.service.output import error_line
+from da_node.service.terminal import printable
 from da_node.store.door import Damaged
 
 UNREACHABLE = PeerUnreachable(url="http://x", reason="refused")
