@@ -6,7 +6,6 @@ document that are not known here are passed over.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import deque
 from collections.abc import Mapping
@@ -29,6 +28,9 @@ RATE_WINDOW_S: Final = 60.0
 """Signatures are counted over this long, where a member has been asked for so long."""
 RATE_POLLS: Final = 61
 """Polls remembered: one a second, the shortest interval, over the window."""
+
+MOST: Final = float(1 << 63)
+"""No time and no figure of an honest member reaches it, and sums of what does not are finite."""
 
 _SERIES: Final = re.compile(r"^holdfast_([a-z0-9_]+)(?:\{.*\})? (\S+)$", re.MULTILINE)
 
@@ -91,6 +93,8 @@ class Heard:
 def identity_of(url: str, body: bytes, *, sent_s: float, came_s: float) -> Identity:
     """From the body of /v1/node, asked and answered at these unix seconds. Raises FalseAnswer."""
     document = decode(url, "node", body, _MemberDocument)
+    if not 0 <= document.time < MOST:
+        raise FalseAnswer(url=url, what="node", reason="its time is beyond reason")
     return Identity(
         version=document.version,
         keyset_hash=document.keyset_hash,
@@ -119,7 +123,7 @@ def follows_of(url: str, body: bytes) -> frozenset[str]:
 def figures_of(body: bytes) -> dict[str, float]:
     """From the body of /metrics: each `holdfast_…` by the rest of its name, its labels summed up.
 
-    Lines of another form, and numbers that are none, are passed over.
+    Lines of another form, and numbers that are none or beyond reason, are passed over.
     """
     figures: dict[str, float] = {}
     for name, text in _SERIES.findall(body.decode("utf-8", "replace")):
@@ -127,7 +131,7 @@ def figures_of(body: bytes) -> dict[str, float]:
             value = float(text)
         except ValueError:
             continue
-        if math.isfinite(value):
+        if abs(value) < MOST:  # which a NaN is not either
             figures[name] = figures.get(name, 0.0) + value
     return figures
 

@@ -24,7 +24,7 @@ UNREAD: Final = 256
 IN_FLIGHT: Final = 16
 """Blobs, or one in a hundred if that is more, by which members' counts differ at any time."""
 MOST_SHOWN: Final = 200
-"""Characters of a reason that a member gives."""
+"""Characters of a reason or a version that a member gives."""
 
 
 class State(Enum):
@@ -125,7 +125,7 @@ def row_of(
         serves=heard is not None and heard.unready == "" and not strange,
         reasons=tuple(reason[:MOST_SHOWN] for reason in reasons),
         remarks=tuple(remark[:MOST_SHOWN] for remark in remarks),
-        version="" if identity is None else identity.version,
+        version="" if identity is None else identity.version[:MOST_SHOWN],
         lacks=None if heard is None else _lacks(heard, most_blobs),
         is_behind=is_behind,
         disk=disk,

@@ -58,6 +58,8 @@ def test_a_node_without_a_committee_has_no_key():
         b"[" * 50_000,
         b"{}",
         encoded(NODE | {"time": "now"}),
+        encoded(NODE | {"time": 10**400}),
+        encoded(NODE | {"time": -(10**400)}),
         encoded(NODE | {"arc": None}),
         *(encoded(NODE)[:length] for length in range(0, len(encoded(NODE)), 7)),
     ],
@@ -157,3 +159,9 @@ def test_a_rate_remembers_no_more_than_a_minute_of_polls():
     for second in range(1000):
         rate.saw(second, second**2)
     assert rate.per_minute == 60 * (999**2 - 939**2) / 60
+
+
+@pytest.mark.parametrize("beyond", ["1e308", "-1e308", "1e999", "nan", "9223372036854775808"])
+def test_figures_beyond_reason_are_passed_over(beyond):
+    lines = f'holdfast_a{{x="1"}} {beyond}\nholdfast_a{{x="2"}} {beyond}\nholdfast_b 1\n'
+    assert figures_of(lines.encode()) == {"b": 1.0}

@@ -9,8 +9,9 @@ from itertools import combinations
 import pytest
 from committee_specimens import NOT_BEFORE, keyset, secret
 
+from committee.cli.standings import standing_text
 from committee.documents import Committee, Member, committee_of
-from committee.standing.heard import Heard, Identity
+from committee.standing.heard import MOST, Heard, Identity
 from committee.standing.members import State
 from committee.standing.standing import Standing, Verdict, stand
 from da_node.client.documents import ArcDocument
@@ -287,8 +288,19 @@ def test_a_keyset_that_is_not_in_force_yet_is_told():
 
 
 def test_a_member_that_talks_without_end_is_cut_off():
-    found = all_but(1, replace(well(1), unready="x" * 100_000))
+    identified = identity(1, version="v" * 60_000)
+    found = all_but(1, replace(well(1), identity=identified, unready="x" * 100_000))
     assert all(len(text) < 300 for text in found.warnings)
+    assert len(found.rows[1].version) < 300
+
+
+def test_the_largest_figures_that_are_heard_can_be_shown():
+    most = MOST - 1024
+    names = ("store_reserved_bytes", "store_free_bytes", "store_blobs", "wanted_blobs")
+    heard = well(1, **dict.fromkeys(names, most))
+    heard = replace(heard, identity=identity(1, offset_s=most))
+    for text in (standing_text(committee(), all_but(1, heard)), str(all_but(1, heard).warnings)):
+        assert text
 
 
 def test_the_largest_committee_stands():
