@@ -20,6 +20,7 @@ from benchmarks import (
     memory,
     posting,
     read,
+    sampling,
 )
 from benchmarks.measure import Row
 
@@ -31,6 +32,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "member": member_attest.run,
     "post": posting.run,
     "read": read.run,
+    "sampling": sampling.run,
 }
 RESULTS = Path(__file__).with_name("results.json")
 

@@ -20,8 +20,8 @@ from sampler.errors import KeysetUnknown
 
 FETCH_S: Final = 10.0
 """Time that one node has to hand over a keyset."""
-MOST: Final = 64
-"""Keysets followed at once."""
+MOST_CERTIFICATES: Final = 1024
+"""Certificates remembered as valid: about 2 KB each, 2 MB."""
 
 
 class Committees:
@@ -30,6 +30,8 @@ class Committees:
     def __init__(self, known: Iterable[Committee], pinned: Iterable[KeysetHash] = ()) -> None:
         """Keysets of files are followed as they are; of `pinned` ones only the hash is known."""
         self._known = {one.keyset.hash: one for one in known}
+        self._verified: dict[bytes, VerifiedCertificate] = {}
+        """Found valid a moment ago, by their bytes: when announced, and again when sampled."""
         self.followed: Final = frozenset(self._known) | frozenset(pinned)
 
     @classmethod
@@ -85,6 +87,9 @@ class Committees:
 
         Raises Rejected for one that is not valid or of another blob, KeysetUnknown.
         """
+        found = self._verified.get(data)
+        if found is not None and found.header.blob_id == blob_id:
+            return found
         certificate = Certificate.parse(data, kzg)
         committee = self._known.get(certificate.keyset_hash)
         if committee is None:
@@ -94,6 +99,9 @@ class Committees:
         found = verify_certificate(certificate, committee.keyset)
         if found.header.blob_id != blob_id:
             raise FalseAnswer(url="a node", what="certificate", reason="it is another blob's")
+        if len(self._verified) >= MOST_CERTIFICATES:
+            self._verified.clear()
+        self._verified[data] = found
         return found
 
 
