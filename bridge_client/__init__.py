@@ -2,7 +2,9 @@
 
 `contracts/` holds the Solidity sources and, committed, what they compile to. The pure floor:
 `points` (curve points as the chain's precompiles take them), `calldata` (keysets and certificates
-as the contracts take them), `opening` (what shows on chain that a point of a blob holds). Beside
-it: `artifacts` (the compiled contracts), `ethereum` (the one door to web3), `compiler` and
-`anvil` (a development chain on this machine).
+as the contracts take them), `opening` (what shows on chain that a point of a blob holds),
+`transactions` (what is signed), `life` (what becomes of it, as a table). Above it: `l1` (the chain
+as an endpoint tells it), `journal` (what must not be forgotten), `sending` (transactions that
+happen once). Beside them: `artifacts` (the compiled contracts), `ethereum` (the one door to web3),
+`compiler` and `anvil` (a development chain on this machine).
 """

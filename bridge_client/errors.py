@@ -1,6 +1,19 @@
 """The bridge client's errors, under the roots of Holdfast's one tree (`da_node.errors`).
 
+Rejected
+├── Reverted            422  a contract refused
+├── OtherChain          422  the endpoint's chain is not the journal's
+├── OtherIntent         409  the journal has other content under the same purpose
+├── FeeTooHigh          422  L1 costs more than this client may pay
+└── Displaced           409  another transaction has used the nonce of ours
 Unavailable
+├── L1Unreachable       503  the endpoint did not answer
+├── L1Refused           503  the endpoint answered with an error
+├── L1FalseAnswer       502  what the endpoint says contradicts itself
+├── L1Lags              503  the endpoint is behind what it, or the clock, said before
+├── L1TooSlow           504  a transaction is not confirmed in time; it is not forgotten
+├── JournalFault        503  the journal's disk or database failed
+├── JournalInUse        503  another process has the journal open
 ├── ToolMissing         503  what a developer's machine needs is not installed
 ├── CompilerFailed      503  the Solidity compiler refused, or warned
 └── ChainNotStarted     503  the development chain did not come up
@@ -10,7 +23,148 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from da_node.service import Unavailable
+from da_node.service import Rejected, Unavailable
+
+
+@dataclass(eq=False, kw_only=True)
+class Reverted(Rejected):
+    """A contract refused a call, or a transaction that was mined."""
+
+    status = 422
+    code = "l1_reverted"
+    template = "{what} was refused: {reason}({operands_text})"
+    what: str
+    reason: str
+    """The error's name in the contract; what the contract said in words; or "unknown"."""
+    operands_text: str
+    """The error's operands in its order, separated by commas."""
+
+
+@dataclass(eq=False, kw_only=True)
+class OtherChain(Rejected):
+    """One journal belongs to one chain, known by its id and the hash of its first block."""
+
+    status = 422
+    code = "l1_other_chain"
+    template = "{what} of the endpoint's chain is {value}; expected is {expected}"
+    advice = "every chain needs a journal of its own"
+    what: str
+    value: str
+    expected: str
+
+
+@dataclass(eq=False, kw_only=True)
+class OtherIntent(Rejected):
+    """A purpose stands for one transaction."""
+
+    status = 409
+    code = "l1_other_intent"
+    template = "the journal has {purpose} with other content, as transaction {transaction}"
+    purpose: str
+    transaction: str
+
+
+@dataclass(eq=False, kw_only=True)
+class FeeTooHigh(Rejected):
+    """The fee has a cap."""
+
+    status = 422
+    code = "l1_fee_too_high"
+    template = "a transaction costs {value} wei a gas now; the bound is {bound}"
+    advice = "raise --max-fee, or wait"
+    value: int
+    bound: int
+
+
+@dataclass(eq=False, kw_only=True)
+class Displaced(Rejected):
+    """The account's nonce went to a transaction that is not in this journal."""
+
+    status = 409
+    code = "l1_displaced"
+    template = "nonce {nonce} of {account}, meant for {purpose}, was used by another transaction"
+    advice = "an account belongs to one journal"
+    account: str
+    nonce: int
+    purpose: str
+
+
+@dataclass(eq=False, kw_only=True)
+class L1Unreachable(Unavailable):
+    """The endpoint gave no answer."""
+
+    code = "l1_unreachable"
+    template = "{url} does not answer {method}: {reason}"
+    url: str
+    method: str
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class L1Refused(Unavailable):
+    """The endpoint answered with an error that is no contract's."""
+
+    code = "l1_refused"
+    template = "{url} refuses {method}: {reason}"
+    url: str
+    method: str
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class L1FalseAnswer(Unavailable):
+    """An answer that is not of its type, or that contradicts another one."""
+
+    status = 502
+    code = "l1_false_answer"
+    template = "{url} answers {method} falsely: {reason}"
+    advice = "use another endpoint"
+    url: str
+    method: str
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class L1Lags(Unavailable):
+    """The endpoint's newest block is older than it may be."""
+
+    code = "l1_lags"
+    template = "{url} is at block {value}, {reason}"
+    advice = "use another endpoint"
+    url: str
+    value: int
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class L1TooSlow(Unavailable):
+    """What was sent is in the journal; the same command goes on with it."""
+
+    status = 504
+    code = "l1_too_slow"
+    template = "{purpose} is not confirmed within {bound_s} s; transaction {transaction}"
+    advice = "the same command goes on waiting and sends nothing twice"
+    purpose: str
+    transaction: str
+    bound_s: float
+
+
+@dataclass(eq=False, kw_only=True)
+class JournalFault(Unavailable):
+    """Nothing is sent that is not in the journal."""
+
+    code = "journal_fault"
+    template = "the journal failed: {reason}"
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class JournalInUse(Unavailable):
+    """A journal belongs to one process at a time."""
+
+    code = "journal_in_use"
+    template = "the journal in {path} is open in another process"
+    path: str
 
 
 @dataclass(eq=False, kw_only=True)

@@ -1,18 +1,24 @@
 """The one door to `web3`: what a contract is called with, and what it answers.
 
-Nothing here speaks to a chain.
+Nothing here speaks to a chain. Importing `web3` raises the interpreter's recursion limit as
+`committee.ethereum` says, and the limit is put back here likewise.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from web3 import Web3
-from web3.utils.abi import get_abi_element
-
 from bridge_client.artifacts import Artifact
+
+_limit = sys.getrecursionlimit()
+try:
+    from web3 import Web3
+    from web3.utils.abi import get_abi_element
+finally:
+    sys.setrecursionlimit(_limit)
 
 SELECTOR_BYTES: Final = 4
 _OFFLINE: Final = Web3()

@@ -33,6 +33,7 @@ ONE_DOOR = {
     "blspy": "committee.bls",
     "eth_keyfile": "committee.ethereum",
     "web3": "bridge_client.ethereum",
+    "eth_account": "bridge_client.transactions",
     "matplotlib": "sampler.simulation.plots",
 }
 ALLOWED_BELOW = {
@@ -108,7 +109,19 @@ PURE |= {
         "simulation.curves",
     )
 }
-PURE |= {f"bridge_client.{name}" for name in ("points", "calldata", "opening", "errors")}
+PURE |= {
+    f"bridge_client.{name}"
+    for name in (
+        "points",
+        "calldata",
+        "opening",
+        "errors",
+        "life",
+        "transactions",
+        "l1.answers",
+        "journal.records",
+    )
+}
 """The pure modules beside `da_node.coding`."""
 IMPURE = {"asyncio", "socket", "time", "datetime", "random", "secrets", "subprocess", "aiohttp"}
 """What a pure module has no use for: clock, network and randomness are handed in."""

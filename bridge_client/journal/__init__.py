@@ -1,0 +1,12 @@
+"""What the bridge client must not forget: which transactions it means to send, with the bytes that
+it has signed for them, what became of each, and how far each watcher has read the chain.
+
+One SQLite database in one directory, of one chain, owned by one process, used from one thread.
+Every step is one transaction, synced when it returns (WAL, synchronous=FULL).
+"""
+
+from bridge_client.journal.journal import Journal
+from bridge_client.journal.records import Intent, Place, Sighting
+from bridge_client.journal.thread import JournalThread
+
+__all__ = ["Intent", "Journal", "JournalThread", "Place", "Sighting"]

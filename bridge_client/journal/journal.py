@@ -1,0 +1,246 @@
+"""The steps of the bridge client that must survive it, each one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bridge_client.errors import OtherChain
+from bridge_client.journal.database import Database
+from bridge_client.journal.records import Attempt, Intent, Place, Sighting
+from bridge_client.life import Event, State, after
+from bridge_client.transactions import Call, Fee, Signed
+from committee.secp256k1 import Address
+from da_node.service import Bug
+
+REMEMBERED_BLOCKS: Final = 256
+"""Newest blocks whose hashes a watcher remembers: it undoes reorganisations so deep."""
+
+_INTENT: Final = """number, purpose, account, nonce, target, data, value, gas, state, block_number,
+block_hash"""
+
+
+class Journal:
+    """Not thread-safe: used from one thread, which waits for the disk."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, directory: Path) -> Journal:
+        """The journal in a directory, owned by this process. Raises JournalInUse, JournalFault."""
+        return cls(Database.open(directory))
+
+    def close(self) -> None:
+        """Let go of it. Idempotent."""
+        self._database.close()
+
+    # ------------------------------------------------------------ the chain
+
+    def genesis(self) -> bytes | None:
+        """The hash of the chain's first block; None where no chain is journalled yet."""
+        with self._database.reading() as sql:
+            row = sql.execute("SELECT genesis FROM chain").fetchone()
+            return None if row is None else bytes(row[0])
+
+    def head(self) -> int:
+        """The highest block that was seen; 0 where none was."""
+        with self._database.reading() as sql:
+            row = sql.execute("SELECT head FROM chain").fetchone()
+            return 0 if row is None else int(row[0])
+
+    def bind(self, chain_id: int, genesis: bytes) -> None:
+        """This journal is of that chain, for good. A crash here binds it or does not; nothing was
+        sent. Raises OtherChain.
+        """
+        with self._database.transaction() as sql:
+            row = sql.execute("SELECT chain_id, genesis FROM chain").fetchone()
+            if row is None:
+                sql.execute("INSERT INTO chain VALUES (1, ?, ?, 0)", (chain_id, genesis))
+            elif (row[0], bytes(row[1])) != (chain_id, genesis):
+                raise OtherChain(what="the id", value=str(chain_id), expected=str(row[0]))
+
+    def saw(self, head: int) -> None:
+        """There was a block of that number. A crash here forgets it, which lets an endpoint that
+        lags pass once.
+        """
+        with self._database.transaction() as sql:
+            sql.execute("UPDATE chain SET head = ? WHERE head < ?", (head, head))
+
+    # ------------------------------------------------------------ intents
+
+    def intend(
+        self,
+        purpose: str,
+        account: Address,
+        call: Call,
+        gas: int,
+        *,
+        least_nonce: int,
+        made_at: int,
+        sign: Callable[[int], Signed],
+    ) -> Intent:
+        """What is about to be sent, with the nonce that it has for good: the next after all in the
+        journal, and at least `least_nonce`. `sign` makes the transaction of that nonce.
+
+        A crash before this leaves nothing, and nothing was sent; a crash after it leaves an open
+        intent, which the next start sends.
+        """
+        with self._database.transaction() as sql:
+            (highest,) = sql.execute(
+                "SELECT max(nonce) FROM intents WHERE account = ?", (account,)
+            ).fetchone()
+            nonce = least_nonce if highest is None else max(least_nonce, highest + 1)
+            number = sql.execute(
+                "INSERT INTO intents (purpose, account, nonce, target, data, value, gas, state) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (purpose, account, nonce, call.to, call.data, str(call.value), gas, State.OPEN),
+            ).lastrowid
+            assert number is not None  # a row was inserted
+            _attempt(sql, number, 0, sign(nonce), made_at)
+            return _by_number(sql, number)
+
+    def attempt(self, number: int, signed: Signed, *, made_at: int) -> Intent:
+        """Another attempt of an open intent. A crash here leaves the earlier one, which is as good,
+        or the new one, which the next start sends.
+        """
+        with self._database.transaction() as sql:
+            intent = _by_number(sql, number)
+            if intent.state is not State.OPEN:
+                raise Bug(reason=f"intent {number} is {intent.state.name}, not open")
+            _attempt(sql, number, len(intent.attempts), signed, made_at)
+            return _by_number(sql, number)
+
+    def record(self, number: int, event: Event, place: Place | None) -> Intent:
+        """What was found out of an intent. A crash here forgets it, and it is found out again."""
+        with self._database.transaction() as sql:
+            state = after(_by_number(sql, number).state, event)
+            where = (None, None) if place is None else (place.number, place.hash)
+            sql.execute(
+                "UPDATE intents SET state = ?, block_number = ?, block_hash = ? WHERE number = ?",
+                (state, *where, number),
+            )
+            return _by_number(sql, number)
+
+    def intent(self, purpose: str) -> Intent | None:
+        """What is in the journal for a purpose and did not fail; None where nothing is."""
+        with self._database.reading() as sql:
+            row = sql.execute(
+                f"SELECT {_INTENT} FROM intents WHERE purpose = ? AND state < ?",
+                (purpose, State.FAILED),
+            ).fetchone()
+            return None if row is None else _intent(sql, row)
+
+    def live(self, account: Address | None = None) -> list[Intent]:
+        """Intents that something can still happen to, in the order of their nonces."""
+        with self._database.reading() as sql:
+            rows = sql.execute(
+                f"SELECT {_INTENT} FROM intents WHERE state < ? AND (? IS NULL OR account = ?) "
+                "ORDER BY account, nonce",
+                (State.DONE, account, account),
+            ).fetchall()
+            return [_intent(sql, row) for row in rows]
+
+    def newest(self, limit: int) -> list[Intent]:
+        """The newest intents, the newest first."""
+        with self._database.reading() as sql:
+            rows = sql.execute(
+                f"SELECT {_INTENT} FROM intents ORDER BY number DESC LIMIT ?", (limit,)
+            ).fetchall()
+            return [_intent(sql, row) for row in rows]
+
+    # ------------------------------------------------------------ watchers
+
+    def remembered(self, watcher: str) -> list[Place]:
+        """Blocks up to which a watcher has read, the newest first, at most 256."""
+        with self._database.reading() as sql:
+            rows = sql.execute(
+                "SELECT number, hash FROM read WHERE watcher = ? ORDER BY number DESC", (watcher,)
+            )
+            return [Place(number=number, hash=bytes(hash_)) for number, hash_ in rows]
+
+    def advance(self, watcher: str, upto: Place, seen: Sequence[Sighting]) -> None:
+        """A watcher has read up to a block, and seen that. A crash here leaves both or neither."""
+        with self._database.transaction() as sql:
+            sql.execute("INSERT INTO read VALUES (?, ?, ?)", (watcher, upto.number, upto.hash))
+            sql.execute(
+                "DELETE FROM read WHERE watcher = ? AND number NOT IN "
+                "(SELECT number FROM read WHERE watcher = ? ORDER BY number DESC LIMIT ?)",
+                (watcher, watcher, REMEMBERED_BLOCKS),
+            )
+            sql.executemany(
+                "INSERT INTO sightings VALUES (?, ?, ?, ?, ?)",
+                [
+                    (watcher, one.block.number, one.index, one.block.hash, one.document)
+                    for one in seen
+                ],
+            )
+
+    def roll_back(self, watcher: str, to: int) -> list[Sighting]:
+        """Forget what a watcher read after a block, and what it saw there, which this gives, the
+        newest first. A crash here forgets all of it or nothing.
+        """
+        with self._database.transaction() as sql:
+            lost = _sightings(sql, watcher, to)[::-1]
+            for table in ("read", "sightings"):
+                sql.execute(f"DELETE FROM {table} WHERE watcher = ? AND number > ?", (watcher, to))
+            return lost
+
+    def sightings(self, watcher: str, after: int = -1) -> list[Sighting]:
+        """What a watcher has seen after a block, in order."""
+        with self._database.reading() as sql:
+            return _sightings(sql, watcher, after)
+
+
+def _attempt(sql: sqlite3.Connection, number: int, ordinal: int, made: Signed, at: int) -> None:
+    fee = made.fee
+    sql.execute(
+        "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (number, ordinal, made.hash, made.raw, str(fee.most), str(fee.tip), at),
+    )
+
+
+def _by_number(sql: sqlite3.Connection, number: int) -> Intent:
+    row = sql.execute(f"SELECT {_INTENT} FROM intents WHERE number = ?", (number,)).fetchone()
+    if row is None:
+        raise Bug(reason=f"the journal has no intent {number}")
+    return _intent(sql, row)
+
+
+def _intent(sql: sqlite3.Connection, row: Sequence[Any]) -> Intent:
+    number, purpose, account, nonce, target, data, value, gas, state, block, block_hash = row
+    attempts = sql.execute(
+        "SELECT hash, raw, most_fee, tip, made_at FROM attempts WHERE intent = ? ORDER BY ordinal",
+        (number,),
+    )
+    return Intent(
+        number=number,
+        purpose=purpose,
+        account=Address(account),
+        nonce=nonce,
+        call=Call(to=None if target is None else Address(target), data=data, value=int(value)),
+        gas=gas,
+        state=State(state),
+        place=None if block is None else Place(number=block, hash=block_hash),
+        attempts=tuple(
+            Attempt(
+                signed=Signed(hash=hash_, raw=raw, fee=Fee(most=int(most), tip=int(tip))),
+                made_at=made_at,
+            )
+            for hash_, raw, most, tip, made_at in attempts
+        ),
+    )
+
+
+def _sightings(sql: sqlite3.Connection, watcher: str, after: int) -> list[Sighting]:
+    rows = sql.execute(
+        "SELECT number, place, hash, document FROM sightings WHERE watcher = ? AND number > ? "
+        "ORDER BY number, place",
+        (watcher, after),
+    )
+    return [
+        Sighting(block=Place(number=number, hash=hash_), index=place, document=document)
+        for number, place, hash_, document in rows
+    ]

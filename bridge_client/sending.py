@@ -1,0 +1,293 @@
+"""Transactions that happen once: journalled, sent, watched until they are buried.
+
+Every step is decided by `life.next_step` from the journal and what the chain says now, so a process
+that was killed goes on by the same code as one that was not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bridge_client.errors import (
+    Displaced,
+    FeeTooHigh,
+    L1FalseAnswer,
+    L1TooSlow,
+    OtherIntent,
+    Reverted,
+)
+from bridge_client.journal import Intent, Journal, JournalThread, Place
+from bridge_client.l1 import Block, Chain, Receipt
+from bridge_client.life import LIVE, Bump, Policy, Record, Send, State, Step, View, next_step
+from bridge_client.transactions import Call, Fee, Signed, created_by, fee_for, signed
+from committee.secp256k1 import Address, EthereumKey
+from da_node.service import Bug, logger
+
+GAS_MARGIN_PERCENT: Final = 25
+"""Beyond the estimate: what a call meets may change until it is mined. Unused gas is free."""
+BASE_GAS: Final = 21_000
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How a sender waits. Handed in, so that tests need not."""
+
+    clock: Callable[[], float] = time.time
+    """Unix seconds."""
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    poll_s: float = 1.0
+    """Between two looks at the chain: an L1 block takes 12 s."""
+    bound_s: float = 900.0
+    """How long a transaction is waited for: 75 blocks."""
+    most_lag_s: float = 300.0
+    """How old the endpoint's newest block may be, by this machine's clock: 25 blocks."""
+
+
+class Sender:
+    """Sends for one account; one at a time is enough for one account.
+
+    Raises, beside what its methods name, L1Unreachable, L1Refused, L1FalseAnswer, L1Lags and
+    JournalFault: what is journalled then stays, and the next call goes on with it.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        journal: JournalThread,
+        *,
+        chain_id: int,
+        key: EthereumKey,
+        policy: Policy | None = None,
+        waiting: Waiting | None = None,
+    ) -> None:
+        """The journal is bound to this chain already (`opened`)."""
+        self.chain: Final = chain
+        self.key: Final = key
+        self._journal: Final = journal
+        self._chain_id: Final = chain_id
+        self._policy: Final = policy or Policy()
+        self._waiting: Final = waiting or Waiting()
+        self._one_at_a_time: Final = asyncio.Lock()
+
+    @property
+    def account(self) -> Address:
+        """Whose transactions these are."""
+        return self.key.address
+
+    async def journalled(self, purpose: str) -> Intent | None:
+        """What was meant before for a purpose, unless it failed."""
+        return await self._journal.run(self._journal.steps.intent, purpose)
+
+    async def send(self, call: Call, purpose: str, *, gas: int | None = None) -> Receipt:
+        """The receipt of a call, buried; it is sent once for a purpose, however often this runs.
+
+        What would be refused now is not sent: CallRefused; one that is refused when it is mined
+        raises Reverted, and its purpose is free again. Raises OtherIntent, FeeTooHigh, Displaced,
+        L1TooSlow.
+        """
+        async with self._one_at_a_time:
+            intent = await self.journalled(purpose)
+            if intent is None:
+                intent = await self._intend(call, purpose, gas)
+            elif intent.call != call:
+                transaction = "0x" + intent.last.signed.hash.hex()
+                raise OtherIntent(purpose=purpose, transaction=transaction)
+            return await self._settled(intent)
+
+    async def go_on(self, purpose: str) -> Receipt | None:
+        """The receipt of what was meant for a purpose before, buried; None where nothing was.
+        Raises as `send`.
+        """
+        async with self._one_at_a_time:
+            intent = await self.journalled(purpose)
+            return None if intent is None else await self._settled(intent)
+
+    async def resume(self) -> list[Intent]:
+        """Bring all that is live as far as it comes without waiting for a block: after a restart,
+        and before anything else is sent. What it gives has been looked at once.
+        """
+        async with self._one_at_a_time:
+            live = await self._journal.run(self._journal.steps.live, self.account)
+            return [await self._brought_on(intent) for intent in live]
+
+    # ------------------------------------------------------------ intending
+
+    async def _intend(self, call: Call, purpose: str, gas: int | None) -> Intent:
+        head = await self._head()
+        needed = await self.chain.estimate(call.to, call.data, self.account, call.value)
+        limit = gas or needed + (needed - BASE_GAS) * GAS_MARGIN_PERCENT // 100
+        fee = await self._market(head)
+        if fee.most > self._policy.most_fee:
+            # the room for rising base fees can be had in bumps; what is due now cannot
+            if head.base_fee + fee.tip > self._policy.most_fee:
+                value = head.base_fee + fee.tip
+                raise FeeTooHigh(value=value, bound=self._policy.most_fee)
+            fee = Fee(most=self._policy.most_fee, tip=fee.tip)
+        least_nonce = await self.chain.nonce(self.account)
+        intent = await self._journal.run(
+            self._journal.steps.intend,
+            purpose,
+            self.account,
+            call,
+            limit,
+            least_nonce=least_nonce,
+            made_at=head.number,
+            sign=functools.partial(self._signed, call, limit, fee),
+        )
+        # A crash here leaves it open; the next `resume` sends it.
+        _log.info("intended", purpose=purpose, nonce=intent.nonce, transaction=_name(intent))
+        return intent
+
+    def _signed(self, call: Call, gas: int, fee: Fee, nonce: int) -> Signed:
+        return signed(call, chain_id=self._chain_id, nonce=nonce, gas=gas, fee=fee, key=self.key)
+
+    # ------------------------------------------------------------ bringing on
+
+    async def _settled(self, intent: Intent) -> Receipt:
+        deadline = self._waiting.clock() + self._waiting.bound_s
+        while True:
+            intent = await self._brought_on(intent)
+            if intent.state not in LIVE:
+                return await self._outcome(intent)
+            if self._waiting.clock() > deadline:
+                raise L1TooSlow(
+                    purpose=intent.purpose,
+                    transaction=_name(intent),
+                    bound_s=self._waiting.bound_s,
+                )
+            await self._waiting.sleep(self._waiting.poll_s)
+
+    async def _brought_on(self, intent: Intent) -> Intent:
+        """Until there is nothing to do but wait. Every step changes the journal's state, so there
+        are few.
+        """
+        while intent.state in LIVE:
+            step = next_step(intent.standing, await self._view(intent), self._policy)
+            if not isinstance(step, Record | Bump):
+                if isinstance(step, Send):
+                    await self._broadcast(intent)
+                return intent
+            intent = await self._taken(intent, step)
+        return intent
+
+    async def _taken(self, intent: Intent, step: Step) -> Intent:
+        steps = self._journal.steps
+        if isinstance(step, Record):
+            place = None if step.block is None else Place(number=step.block[0], hash=step.block[1])
+            found = await self._journal.run(steps.record, intent.number, step.event, place)
+            _log.info("found", purpose=intent.purpose, what=step.event.value)
+            return found
+        assert isinstance(step, Bump)
+        made = self._signed(intent.call, intent.gas, step.fee, intent.nonce)
+        head = await self._head()
+        bumped = await self._journal.run(steps.attempt, intent.number, made, made_at=head.number)
+        # A crash here leaves the attempt unsent; the next start sends it.
+        _log.info("paying more", purpose=intent.purpose, most_fee=step.fee.most)
+        await self._broadcast(bumped)
+        return bumped
+
+    async def _broadcast(self, intent: Intent) -> None:
+        made = intent.last.signed
+        await self.chain.send(made.raw, made.hash)
+
+    async def _view(self, intent: Intent) -> View:
+        head = await self._head()
+        receipt = await self._receipt(intent)
+        buried = head.number - self._policy.confirmations + 1
+        buried_nonce, is_known = 0, True
+        if receipt is None and intent.state is State.OPEN:
+            # in this order: what was mined in between is known
+            buried_nonce = await self.chain.nonce(self.account, max(buried, 0))
+            is_known = await self._is_known(intent)
+        return View(
+            head=head,
+            receipt=receipt,
+            is_known=is_known,
+            buried_nonce=buried_nonce,
+            market=await self._market(head),
+        )
+
+    async def _is_known(self, intent: Intent) -> bool:
+        return await self.chain.knows(intent.last.signed.hash)
+
+    async def _receipt(self, intent: Intent) -> Receipt | None:
+        for attempt in reversed(intent.attempts):
+            found = await self.chain.receipt(attempt.signed.hash)
+            if found is not None:
+                self._require_own(intent, found)
+                return found
+        return None
+
+    def _require_own(self, intent: Intent, found: Receipt) -> None:
+        expected = created_by(self.account, intent.nonce) if intent.call.to is None else None
+        if found.sender == self.account and (found.contract == expected or not found.is_done):
+            return
+        raise L1FalseAnswer(
+            url=self.chain.name,
+            method="eth_getTransactionReceipt",
+            reason=f"{_name(intent)} is said to be from {found.sender.hex0x}"
+            f" and to create {found.contract.hex0x if found.contract else 'nothing'}",
+        )
+
+    async def _head(self) -> Block:
+        steps = self._journal.steps
+        seen = await self._journal.run(steps.head)
+        # As deep as a reorganisation may go that is believed, it may be below what was seen.
+        least = max(0, seen - self._policy.confirmations)
+        oldest = self._waiting.clock() - self._waiting.most_lag_s
+        head = await self.chain.head(least, oldest)
+        if head.number > seen:
+            await self._journal.run(steps.saw, head.number)
+        return head
+
+    async def _market(self, head: Block) -> Fee:
+        return fee_for(head.base_fee, await self.chain.tip())
+
+    # ------------------------------------------------------------ ends
+
+    async def _outcome(self, intent: Intent) -> Receipt:
+        if intent.state is State.DISPLACED:
+            raise Displaced(account=self.account.hex0x, nonce=intent.nonce, purpose=intent.purpose)
+        receipt = await self._receipt(intent)
+        if receipt is None:
+            raise L1FalseAnswer(
+                url=self.chain.name,
+                method="eth_getTransactionReceipt",
+                reason=f"{_name(intent)} was confirmed, and now no block has it",
+            )
+        if intent.state is State.FAILED:
+            raise Reverted(
+                what=f"{intent.purpose} ({_name(intent)})", reason="when mined", operands_text=""
+            )
+        if intent.state is not State.DONE:
+            raise Bug(reason=f"{intent.purpose} ended as {intent.state.name}")
+        return receipt
+
+
+async def opened(directory: Path, chain: Chain, chain_id: int) -> JournalThread:
+    """The journal of a directory, for that chain and no other; `close` it.
+
+    Raises OtherChain, JournalInUse, JournalFault, and what asking the chain raises.
+    """
+    steps = await asyncio.to_thread(Journal.open, directory)
+    journal = JournalThread(steps)
+    try:
+        known = await journal.run(steps.genesis)
+        genesis = await chain.require(chain_id, known)
+        await journal.run(steps.bind, chain_id, genesis)
+    except BaseException:
+        await journal.close()
+        raise
+    return journal
+
+
+def _name(intent: Intent) -> str:
+    return "0x" + intent.last.signed.hash.hex()
