@@ -186,9 +186,9 @@ class Disperser:
         held = self.settings.body_limit_bytes if announced_bytes is None else announced_bytes
         token = self._token_of(authorization, label)
         with self.uploads.hold(held):
+            came, charged_at = 0, self.clock()
             if token is not None:
-                self._quotas.charge(token, held, now=self.clock())
-            came = 0
+                self._quotas.charge(token, held, now=charged_at)
 
             def complete(size_bytes: int) -> str:
                 nonlocal came
@@ -199,7 +199,7 @@ class Disperser:
                 yield complete
             finally:
                 if token is not None:
-                    self._quotas.settle(token, held - came)
+                    self._quotas.settle(token, held - came, charged_at=charged_at)
 
     async def follow(self, committees: Sequence[Committee]) -> None:
         """From now on these keysets, and no others; what is under way ends under its own.

@@ -153,10 +153,10 @@ class Quotas:
         used.bytes += size_bytes
         self._used[token.id] = used
 
-    def settle(self, token: Token, unused_bytes: int) -> None:
-        """Give back what was charged and did not come."""
+    def settle(self, token: Token, unused_bytes: int, *, charged_at: int) -> None:
+        """Give back what was charged then and did not come; not out of another hour's."""
         used = self._used.get(token.id)
-        if used is not None:
+        if used is not None and used.hour == charged_at // HOUR_S:
             used.bytes = max(0, used.bytes - unused_bytes)
 
     def forget_all_but(self, tenants: Tenants) -> None:

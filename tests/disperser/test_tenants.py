@@ -94,8 +94,18 @@ def test_what_did_not_come_is_given_back() -> None:
     _, token, _ = Tenants().with_token(b"\x01" * 32, "rollup", bytes_=100)
     quotas = Quotas()
     quotas.charge(token, 100, now=0)
-    quotas.settle(token, 70)
+    quotas.settle(token, 70, charged_at=0)
     quotas.charge(token, 70, now=0)
+
+
+def test_what_did_not_come_is_given_back_to_its_own_hour() -> None:
+    _, token, _ = Tenants().with_token(b"\x01" * 32, "rollup", bytes_=100)
+    quotas = Quotas()
+    quotas.charge(token, 100, now=HOUR - 1)
+    quotas.charge(token, 100, now=HOUR)
+    quotas.settle(token, 100, charged_at=HOUR - 1)
+    with pytest.raises(QuotaExhausted):
+        quotas.charge(token, 1, now=HOUR)
 
 
 def test_a_running_disperser_sees_a_revocation(tmp_path: Path) -> None:
