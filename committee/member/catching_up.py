@@ -38,7 +38,7 @@ from da_node.service import (
 )
 from da_node.store import Kept, Offer, Wanted
 from da_node.store.certifying import MOST_WANTED
-from da_node.store.records import indices_of
+from da_node.store.records import bits_of, indices_of
 
 PAGE: Final = 256
 """Wanted entries that are in memory at once."""
@@ -203,17 +203,19 @@ class CatchingUp:
         await self._pace.sleep(rebuilt.received_bytes / self._bytes_per_s)
 
     def _look(self, wanted: Wanted) -> tuple[list[VerifiedColumn], tuple[int, ...]]:
-        """The sound columns of a blob that are here, if others are lacking, and which; blocks."""
+        """The sound columns of a blob that are here, if others are lacking or damaged, and which;
+        blocks.
+        """
         store = self._node.store
         try:
             record = store.record(wanted.blob_id)
         except (UnknownBlob, Pruned, NotEnough):
             return [], indices_of(wanted.columns)
-        lacking = indices_of(wanted.lacking(record))
-        if not lacking:
-            return [], ()
         read = (store.read_column(record, index) for index in record.columns)
-        return [column for column in read if column is not None], lacking
+        sound = [column for column in read if column is not None]
+        here = bits_of(column.index for column in sound)
+        lacking = indices_of(wanted.columns & ~(here | record.void))
+        return sound if lacking else [], lacking
 
     def _count(self, wanted: Wanted, rebuilt: Rebuilt) -> None:
         columns = self._metrics.caught_up_columns

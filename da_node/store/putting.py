@@ -158,9 +158,11 @@ class Putting:
         column_bytes = stored_bytes(header.row_count)
         self._budget.require(RECORD_BYTES + column_bytes * (given | along).bit_count())
         log.put(layout.intent_key(bucket, header.blob_id), b"")
-        held = _write_pieces(log, bucket, columns)
+        _write_pieces(log, bucket, columns)
         if existing is not None:
-            held |= _write_pieces(log, bucket, self._readable(existing, along))
+            _write_pieces(log, bucket, self._readable(existing, along))
+        # One that was damaged is still to be held: so it is missed, and mended.
+        held = given | along
         record = Record(
             header=header,
             expires_at=expiry_of(bucket),
@@ -257,12 +259,9 @@ def announced(entry: FeedEntry) -> list[Step]:
     ]
 
 
-def _write_pieces(log: Log, bucket: Bucket, columns: Iterable[VerifiedColumn]) -> int:
-    """Write columns piece by piece; returns which they were, bit by bit."""
-    written = 0
+def _write_pieces(log: Log, bucket: Bucket, columns: Iterable[VerifiedColumn]) -> None:
+    """Write columns piece by piece."""
     for column in columns:
         blob_id = column.header.blob_id
         for part, value in pieces_of(column):
             log.put(layout.piece_key(bucket, blob_id, column.index, part), value)
-        written |= 1 << column.index
-    return written

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from member_specimens import ME, my_arc, small_blob
-from neighbours import Network, held, metrics_of
+from member_specimens import EXPIRES_AT, ME, my_arc, small_blob
+from neighbours import Network, held, metrics_of, wanted
 
+from committee.member.catching_up import GRACE_S
 from committee.member.member import Member
 from da_node.coding import EncodedBlob
 from da_node.node.bounds import MEND_REST_S
@@ -115,3 +116,15 @@ async def test_what_cannot_be_mended_now_is_left_for_later(network: Network) -> 
     await network.start(0)
     await me.node.scrubbing.once()
     assert held(me, blob) == ARC
+
+
+async def test_damage_that_moves_to_a_later_expiry_is_mended_on_the_way(network: Network) -> None:
+    me, blob, later = network.members[ME], small_blob(BLOB), EXPIRES_AT + 3600
+    damage(me, blob, 32, 40)
+    data = await network.certify(blob, 0, 2, 3, expires_at=later)
+    assert (await me.take_certificate(blob.blob_id, data)).wanted
+    network.time.now += GRACE_S
+    await me.catching_up.bring()
+    assert me.node.store.record(blob.blob_id).expires_at == later
+    assert held(me, blob) == ARC
+    assert wanted(me) == set()

@@ -70,6 +70,27 @@ def test_a_new_pledge_does_not_rest_on_columns_that_are_damaged(
     assert store.record(blobs[0].blob_id).expires_at == EXPIRY
 
 
+def test_a_damaged_column_that_is_not_brought_again_is_missed_after_a_move(
+    lossy_store: Callable[..., Store], disk: LossyDisk, blobs: list[EncodedBlob]
+) -> None:
+    """As where the next keyset has another arc: nobody would mend what nobody knows of."""
+    put(lossy_store(), blobs[0], EXPIRY)
+    piece = piece_key(bucket_of(EXPIRY), blobs[0].blob_id, 2, 1)
+    disk.synced[piece] = bytes(len(disk.synced[piece]))
+    store = lossy_store()
+    store.put_blob(blobs[0].header, columns_of(blobs[0], 1, 9), expires_at=LATER, pledge=OTHER)
+    record = store.record(blobs[0].blob_id)
+    assert (record.expires_at, record.columns) == (LATER, (1, 2, 9))
+    assert [store.read_column(record, index) is None for index in record.columns] == [
+        False,
+        True,
+        False,
+    ]
+    store.restore_columns(record, columns_of(blobs[0], 2))
+    assert store.read_column(record, 2) is not None
+    assert store.usage().bytes_reserved == record.reserved_bytes
+
+
 def test_pledges_and_certificates_go_with_their_own_expiry(
     open_store: Open, blobs: list[EncodedBlob], clock: Clock
 ) -> None:
