@@ -54,8 +54,6 @@ LONGEST_WAIT_S: Final = 60.0
 """Longest `wait` of a request for a verdict."""
 HEARTBEAT_S: Final = 15.0
 """A quiet stream is broken by a comment so often."""
-CONNECTIONS: Final = 1024
-"""Clients' connections open at once."""
 READ_MEMORY_BYTES: Final = 64 << 20
 """Memory of all answers with points being sent."""
 RATE_BURST_S: Final = 2

@@ -14,6 +14,7 @@ from committee.secp256k1 import EthereumKey
 from da_node.client import Client, FeedEvent, Limits, Pace, RetryPolicy
 from da_node.coding import BlobId, Header
 from da_node.service import VERSION, Broadcast, Health, HoldfastError, NotReady, Rejected, logger
+from da_node.service.background import in_background, report_end
 from da_node.service.http.admission import Admission
 from da_node.service.http.deadlines import Timers
 from da_node.service.http.pacing import Pace as TransferPace
@@ -166,10 +167,8 @@ class Sampler:
         work += [self._schedule(), self._prune()]
         if self.webhook is not None:
             work.append(self.webhook.run())
-        self._loops = [asyncio.create_task(one) for one in work]
-        self._loops.append(asyncio.create_task(asyncio.to_thread(self._kzg.warm)))
-        for task in self._loops:
-            task.add_done_callback(_report_end)
+        work.append(asyncio.to_thread(self._kzg.warm))
+        self._loops = [in_background(one) for one in work]
 
     def stopping(self) -> None:
         """Take nothing new, and end the streams."""
@@ -307,7 +306,7 @@ class Sampler:
             del self._running[waiting.blob_id]
             self._uncertified.discard(waiting.blob_id)
             self._wake.set()
-            _report_end(task)
+            report_end(task)
 
         task.add_done_callback(ended)
 
@@ -526,8 +525,3 @@ def _are_alike(before: Terms, now: Terms) -> bool:
         now.signers,
         now.expires_at,
     )
-
-
-def _report_end(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("background work ended", exc_info=error)

@@ -15,11 +15,10 @@ from da_node.client import Pace
 from da_node.client.client import local_pace
 from da_node.service import logger
 from da_node.service.http.application import Front, application_of
-from da_node.service.http.connection import Connections, Site
 from da_node.service.http.deadlines import Timers
+from da_node.service.http.serving import listening
 from da_node.service.http.tls import tls_context
 from da_node.service.kzg_pool import KzgPool
-from sampler.bounds import CONNECTIONS
 from sampler.committees import Committees
 from sampler.routes import sampler_routes
 from sampler.sampler import Sampler
@@ -73,28 +72,15 @@ async def running_sampler(
         pace=pace or local_pace(),
         watch=watch,
     )
-    runner = web.AppRunner(_application(sampler), shutdown_timeout=settings.shutdown_grace_s)
-    connections = Connections(
-        max_count=CONNECTIONS, header_timeout_s=settings.header_timeout_s, timers=timers
-    )
-    sampler.metrics.connections.set_function(lambda: connections.count)
-    try:
-        await sampler.start()
-        await runner.setup()
-        site = Site(
-            runner,
-            host=settings.host,
-            port=settings.port,
-            connections=connections,
-            ssl_context=tls,
-        )
-        await site.start()
-        yield sampler, site.url
-    finally:
-        # In this order: no new requests, then those under way, then what is being sampled.
-        sampler.stopping()
-        await runner.cleanup()
-        await sampler.stop()
+    async with listening(
+        sampler,
+        _application(sampler),
+        settings,
+        tls=tls,
+        timers=timers,
+        show_connections=sampler.metrics.connections.set_function,
+    ) as url:
+        yield sampler, url
 
 
 async def run_sampler(settings: SamplerSettings, *, kzg: KzgPool, stop: asyncio.Event) -> None:

@@ -37,9 +37,6 @@ certificate. Only as many are opened as there are members."""
 CONNECTIONS_PER_READ: Final = QUESTIONS
 """To members. A question that waits for a connection looks like a silent member."""
 
-CONNECTIONS: Final = 1024
-"""Clients' connections open at once; each holds at most a header (512 KiB) and 128 KiB of body."""
-
 UPLOADS_IN_MEMORY: Final = 8
 """Payloads of the largest size that fit into the memory for uploads; smaller ones fit oftener."""
 

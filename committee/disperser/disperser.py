@@ -41,6 +41,7 @@ from da_node.client import Client, Limits, Pace
 from da_node.client.transport import Transport
 from da_node.coding import BlobId, EncodedBlob, encode
 from da_node.service import VERSION, Health, HoldfastError, NotReady, logger
+from da_node.service.background import in_background
 from da_node.service.http.admission import Admission
 from da_node.service.http.deadlines import Timers
 from da_node.service.http.pacing import Pace as TransferPace
@@ -151,8 +152,7 @@ class Disperser:
         """Open what needs the event loop, and warm up in the background."""
         await self._transport.open()
         await self.members.open()
-        self._warming = asyncio.create_task(asyncio.to_thread(self._kzg.warm))
-        self._warming.add_done_callback(_report_end)
+        self._warming = in_background(asyncio.to_thread(self._kzg.warm))
 
     def stopping(self) -> None:
         """Tell balancers, and end the event streams, which would not end by themselves."""
@@ -323,8 +323,3 @@ class Disperser:
         self._encoders.shutdown(wait=True)
         self._executor.shutdown(wait=True)
         self._kzg.close()
-
-
-def _report_end(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("background work ended", exc_info=error)

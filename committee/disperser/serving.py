@@ -10,7 +10,6 @@ from ipaddress import ip_address
 
 from aiohttp import web
 
-from committee.disperser.bounds import CONNECTIONS
 from committee.disperser.disperser import Disperser
 from committee.disperser.routes import disperser_routes
 from committee.disperser.settings import DisperserSettings
@@ -23,8 +22,8 @@ from da_node.client import Pace
 from da_node.client.client import local_pace
 from da_node.service import BadConfiguration, logger
 from da_node.service.http.application import Front, application_of
-from da_node.service.http.connection import Connections, Site
 from da_node.service.http.deadlines import Timers
+from da_node.service.http.serving import listening
 from da_node.service.http.tls import tls_context
 from da_node.service.kzg_pool import KzgPool
 
@@ -87,28 +86,15 @@ async def running_disperser(
         timers=timers,
         pace=pace or local_pace(),
     )
-    runner = web.AppRunner(_application(disperser), shutdown_timeout=settings.shutdown_grace_s)
-    connections = Connections(
-        max_count=CONNECTIONS, header_timeout_s=settings.header_timeout_s, timers=timers
-    )
-    disperser.metrics.connections.set_function(lambda: connections.count)
-    try:
-        await disperser.start()
-        await runner.setup()
-        site = Site(
-            runner,
-            host=settings.host,
-            port=settings.port,
-            connections=connections,
-            ssl_context=tls,
-        )
-        await site.start()
-        yield disperser, site.url
-    finally:
-        # In this order: no new requests, then those under way, then what they left behind.
-        disperser.stopping()
-        await runner.cleanup()
-        await disperser.stop()
+    async with listening(
+        disperser,
+        _application(disperser),
+        settings,
+        tls=tls,
+        timers=timers,
+        show_connections=disperser.metrics.connections.set_function,
+    ) as url:
+        yield disperser, url
 
 
 async def run_disperser(

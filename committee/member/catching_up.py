@@ -36,6 +36,7 @@ from da_node.service import (
     UnknownBlob,
     logger,
 )
+from da_node.service.background import in_background
 from da_node.store import Kept, Offer, Wanted
 from da_node.store.certifying import MOST_WANTED
 from da_node.store.records import bits_of, indices_of
@@ -104,9 +105,7 @@ class CatchingUp:
     async def running(self) -> AsyncIterator[None]:
         """Both loops, and mending from the other members, for as long as this lasts."""
         self._node.recovering.source = self._peers
-        tasks = [asyncio.create_task(self._read_on()), asyncio.create_task(self._bring_on())]
-        for task in tasks:
-            task.add_done_callback(_report_end)
+        tasks = [in_background(self._read_on()), in_background(self._bring_on())]
         try:
             yield
         finally:
@@ -287,9 +286,3 @@ class CatchingUp:
     def _failed(self, work: str, error: HoldfastError) -> None:
         self._node.metrics.failures.labels(work).inc()
         _log.warning("catching up failed and goes on later", work=work, reason=str(error))
-
-
-def _report_end(task: asyncio.Task[None]) -> None:
-    """The loops never end by themselves; a failure is ours."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("catching up ended", exc_info=error)

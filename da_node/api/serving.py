@@ -12,13 +12,12 @@ from aiohttp import web
 
 from da_node.api.application import make_application
 from da_node.errors import StoreFault
-from da_node.node.bounds import CONNECTIONS
 from da_node.node.identity import node_id
 from da_node.node.metrics import NodeMetrics
 from da_node.node.node import KzgService, Node
 from da_node.service import NodeSettings, logger
-from da_node.service.http.connection import Connections, Site
 from da_node.service.http.deadlines import Timers
+from da_node.service.http.serving import listening
 from da_node.service.http.tls import tls_context
 from da_node.store import Store
 
@@ -77,28 +76,15 @@ async def running_node(
         clock=clock,
         timers=timers,
     )
-    runner = web.AppRunner(application(node), shutdown_timeout=settings.shutdown_grace_s)
-    connections = Connections(
-        max_count=CONNECTIONS, header_timeout_s=settings.header_timeout_s, timers=timers
-    )
-    metrics.connections.set_function(lambda: connections.count)
-    try:
-        await runner.setup()
-        site = Site(
-            runner,
-            host=settings.host,
-            port=settings.port,
-            connections=connections,
-            ssl_context=tls,
-        )
-        await site.start()
-        node.start()
-        yield node, site.url
-    finally:
-        # In this order: no new requests, then those under way, then what they left behind.
-        node.stopping()
-        await runner.cleanup()
-        await node.stop()
+    async with listening(
+        node,
+        application(node),
+        settings,
+        tls=tls,
+        timers=timers,
+        show_connections=metrics.connections.set_function,
+    ) as url:
+        yield node, url
 
 
 async def run_node(settings: NodeSettings, *, kzg: KzgService, stop: asyncio.Event) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-CONNECTIONS: Final = 1024
-"""Connections open at once; each holds at most a header (512 KiB) and 128 KiB of body."""
-
 UPLOADS_IN_MEMORY: Final = 8
 """Payloads of the largest size that fit into the memory for uploads; smaller ones fit oftener."""
 

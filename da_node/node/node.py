@@ -24,6 +24,7 @@ from da_node.node.scrubbing import Scrubbing
 from da_node.node.workers import Workers
 from da_node.retention import HOUR_S, RETENTION_S
 from da_node.service import Broadcast, Health, NodeSettings, logger
+from da_node.service.background import in_background
 from da_node.service.http.admission import Admission
 from da_node.service.http.deadlines import Timers
 from da_node.service.http.pacing import Pace
@@ -131,16 +132,14 @@ class Node:
         self.health.add("kzg", self._probe_kzg)
         self._background: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin what runs by itself; requests are answered without it."""
         self._background = [
-            asyncio.create_task(watch_lag(self.metrics)),
-            asyncio.create_task(self.workers.probe.run(self._kzg.warm)),
-            asyncio.create_task(self.pruning.run(self.settings.prune_interval_s)),
-            asyncio.create_task(self.scrubbing.run()),
+            in_background(watch_lag(self.metrics)),
+            in_background(self.workers.probe.run(self._kzg.warm)),
+            in_background(self.pruning.run(self.settings.prune_interval_s)),
+            in_background(self.scrubbing.run()),
         ]
-        for task in self._background:
-            task.add_done_callback(_report_end)
 
     def stopping(self) -> None:
         """Tell balancers, and end the event streams, which would not end by themselves."""
@@ -227,9 +226,3 @@ class Node:
         self.workers.close()
         # Nothing calls it any more; what it has acknowledged is synced already.
         self.store.close()
-
-
-def _report_end(task: asyncio.Task[None]) -> None:
-    """Background work never ends by itself, but for warming up; a failure is ours."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("background work ended", exc_info=error)

@@ -10,9 +10,8 @@ import pytest
 from node_under_test import RawConnection, eventually
 from running_node import Running, StartNode
 
-from da_node.api import serving
 from da_node.service.http import connection as connection_module
-from da_node.service.http import uploads
+from da_node.service.http import serving, uploads
 from da_node.service.http.deadlines import Watch
 
 Received = Callable[[int], Awaitable[None]]

@@ -1,5 +1,6 @@
 """An error and its problem document are the same thing on both sides of a connection."""
 
+import importlib
 import json
 from dataclasses import fields
 
@@ -27,6 +28,13 @@ from da_node.store.door import Damaged
 
 URL = "http://node"
 
+# All there are, whatever else is tested in this process.
+for module in (
+    *("da_node.coding.vectors", "da_node.client.wire", "da_node.store.door"),
+    *("committee.errors", "sampler.errors", "bridge_client.errors"),
+):
+    importlib.import_module(module)
+
 
 def _every_class(cls=HoldfastError):
     yield cls
@@ -41,6 +49,7 @@ def _sample(cls):
         "int": 7,
         "float": 1.5,
         "int | None": None,
+        "int | str": 7,
         "dict[str, str]": {URL: "down"},
     }
     return cls(**{field.name: values[str(field.type)] for field in fields(cls)})
