@@ -36,13 +36,13 @@ def reason_of(session: Session) -> str:
     assert conclusion is not None  # asked of a session that is over
     if conclusion.finding is Finding.AVAILABLE:
         silent = sorted(conclusion.rung.silent) if conclusion.rung else []
-        without = f" without members {', '.join(map(str, silent))}" if silent else ""
+        without = f" without {_members(silent)}" if silent else ""
         return f"every item of the sample is held{without}"
     found = session.doubts.found
     if conclusion.finding is Finding.WITHHELD and found is not None:
         blamed = sorted(found.denying | {m for m, weight in found.weights.items() if weight > 1})
-        named = ", ".join(map(str, blamed))
-        return f"members {named} signed and do not serve, while they answer other questions"
+        do = "do" if len(blamed) > 1 else "does"
+        return f"{_members(blamed)} signed and {do} not serve, while answering other questions"
     records = session.members.values()
     asked = [record for record in records if record.items.total() + record.controls.total()]
     if asked and all(record.is_silent for record in asked):
@@ -51,8 +51,7 @@ def reason_of(session: Session) -> str:
         return "too little is served, and no certificate promises any of it"
     silent = [i for i, record in session.members.items() if record.is_silent]
     if len(silent) > session.plan.custody.faults:
-        named = ", ".join(map(str, silent))
-        return f"members {named} answer nothing at all, which may be the path to them"
+        return f"no answer at all from {_members(silent)}, which may be the path there"
     return "neither by the deadline"
 
 
@@ -175,6 +174,10 @@ def _member(session: Session, member: int, committee: Committee | None, url: str
         "denies": found is not None and member in found.denying,
         "weight": None if weight is None else float(min(weight, Fraction(10**300))),
     }
+
+
+def _members(members: Sequence[int]) -> str:
+    return f"member{'s' if len(members) > 1 else ''} {', '.join(map(str, members))}"
 
 
 def _milliseconds(seconds: float) -> int:

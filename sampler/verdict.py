@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
+import msgspec
+
+from committee.errors import BadDocument
 from committee.secp256k1 import (
     Address,
     EthereumKey,
@@ -21,6 +24,7 @@ from committee.secp256k1 import (
 )
 from committee.values import KeysetHash
 from da_node.coding import HASH_BYTES, BlobId
+from da_node.service import Rejected
 from sampler.conclusion import Finding
 from sampler.confidence import Rule, Unit
 
@@ -45,6 +49,21 @@ _FIELDS: Final = (
 _DOMAIN_FIELDS: Final = (("string", "name"), ("string", "version"), ("uint256", "chainId"))
 _DOMAIN_NAME: Final = "Holdfast"
 _DOMAIN_VERSION: Final = "1"
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fields as they travel, under their names in the type."""
+
+    blobId: str
+    keysetHash: str
+    verdict: int
+    unit: int
+    rule: int
+    asked: int
+    held: int
+    failed: int
+    errorBound1e18: int
+    time: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +98,28 @@ class Verdict:
             raise ValueError(f"{self.error} is no chance")
         if not 0 <= self.time < 2**64:
             raise ValueError(f"{self.time} is no time in unix seconds")
+
+    @classmethod
+    def parse(cls, message: object) -> Verdict:
+        """From what `message` gave, as JSON brings it; its error is then rounded up to 10^-18.
+        Raises BadDocument.
+        """
+        try:
+            found = msgspec.convert(message, _Message)
+            return cls(
+                blob_id=BlobId.from_hex(found.blobId),
+                keyset_hash=KeysetHash.from_hex(found.keysetHash),
+                finding=Finding(found.verdict),
+                unit=Unit(found.unit),
+                rule=Rule(found.rule),
+                asked=found.asked,
+                held=found.held,
+                failed=found.failed,
+                error=Fraction(found.errorBound1e18, ERROR_UNIT),
+                time=found.time,
+            )
+        except (ValueError, Rejected) as error:  # msgspec's own is a ValueError
+            raise BadDocument(source="verdict", reason=str(error)) from error
 
     @property
     def error_bound_1e18(self) -> int:

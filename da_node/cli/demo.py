@@ -25,9 +25,9 @@ SAMPLE: Final = "op-channel.zlib"
 
 @click.command()
 def demo() -> None:
-    """Show the main job on this machine: a real batch in, certified, read back, damaged, healed.
+    """Show the main job on this machine: a real batch in, damaged and healed, certified, sampled.
 
-    Uses temporary directories and loopback only; takes about a minute.
+    Uses temporary directories and loopback only; takes about two minutes.
     """
     console = Console()
     batch = (resources.files("da_node.cli") / "sample" / SAMPLE).read_bytes()

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from da_node.client.addresses import node_urls
-from da_node.coding import BlobId
+from da_node.coding import BlobId, Header
 from da_node.service import (
     BadConfiguration,
     HoldfastError,
@@ -27,6 +27,7 @@ from sampler.checking import Audited, Checker, checking
 from sampler.cli.evidence import evidence_text
 from sampler.committees import Committees
 from sampler.conclusion import Finding
+from sampler.confidence import item_bytes
 from sampler.judging import Policy
 from sampler.serving import read_key
 from sampler.settings import SamplerSettings
@@ -140,10 +141,15 @@ def check_command(
         lines.append(f"wrong with a chance of at most {figure:.3g}")
     verdict = judgement.verdict
     unit = evidence["unit"]
+    header = Header.parse_trusted(bytes.fromhex(evidence["header"].removeprefix("0x")), blob_id)
+    held_bytes = verdict.held * item_bytes(verdict.unit, header.row_count)
     lines.append(
-        f"{verdict.held} of {verdict.asked} {unit} held ({evidence['rule']}), "
-        f"{judgement.elapsed_s:.2f} s"
+        f"{verdict.held} of {verdict.asked} {unit} held ({evidence['rule']}): "
+        f"{held_bytes:,} bytes, {100 * held_bytes / header.payload_length:.1f} % of the payload, "
+        f"in {judgement.elapsed_s:.2f} s"
     )
+    if not settings.keyset_files and not settings.pinned:
+        output.note("no keyset is given, so no certificate counts, and only the node was asked")
     if shows_evidence:
         lines += ["", evidence_text(evidence)]
         document["evidence"] = evidence

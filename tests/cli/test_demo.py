@@ -16,12 +16,13 @@ from da_node.service.stage import Failed, Stage, require
 
 def test_the_demonstration_shows_what_it_promises_and_stops_cleanly() -> None:
     command = [str(Path(sys.executable).with_name("holdfast")), "demo"]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert shown.stdout.count("615,361 bytes, equal to what was posted") == 3
     for fact in ("1 column noticed", "1 column rebuilt from the others", "holds again"):
         assert fact in shown.stdout
-    assert shown.stdout.count("exit code      0") == 2
+    # of `archive` twice, and of `sampler check` for the two batches that are available
+    assert shown.stdout.count("exit code      0\n") == 4
     # certified by all, without one, and with both back
     assert shown.stdout.count("offline, under the keyset alone") == 3
     assert "signed by member-1, member-2, member-3" in shown.stdout
@@ -29,6 +30,18 @@ def test_the_demonstration_shows_what_it_promises_and_stops_cleanly() -> None:
     assert "columns 0–31 of the batch posted without it" in shown.stdout
     for fact in ("503 dispersal_failed", "2 signed, 3 are needed", "member-0: http", "all 0"):
         assert fact in shown.stdout
+    _, _, sampled = shown.stdout.partition("and a light sampler")
+    assert sampled.count("available: every item of the sample is held\n") == 2
+    assert sampled.count("available: every item of the sample is held without member 3\n") == 2
+    assert sampled.count("withheld: members ") == 2
+    assert sampled.count("a chance of 1 in 1 million at most") >= 2
+    assert "a chance of 1 in 1 billion at most" in sampled
+    assert sampled.count("checked offline: it is the sampler's") >= 3
+    assert (
+        "member-0       signed; gave" in sampled or "member-0       did not sign; gave" in sampled
+    )
+    for fact in ("exit code      10\n", "32 columns could be fetched and verified, 64 are needed"):
+        assert fact in sampled
 
 
 def test_a_promise_that_does_not_hold_fails_the_act() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,9 @@ from committee.devnet.faults import (
     Silent,
     Truncate,
 )
-from committee.values import KeysetHash
 from da_node.coding import BlobId
-from sampler.conclusion import Finding
-from sampler.confidence import Rule, Unit
-from sampler.verdict import ERROR_UNIT, Verdict, verify_verdict
+from sampler.confidence import Rule
+from sampler.verdict import Verdict, verify_verdict
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -58,19 +55,8 @@ async def test_a_blob_announced_is_found_available_and_the_verdict_is_signed(
         receipt = await network.post()
         found = await verdict_on(url, receipt.blob_id)
     assert (found["finding"], found["cursor"]) == ("available", 1)
-    message = found["message"]
-    verdict = Verdict(
-        blob_id=receipt.blob_id,
-        keyset_hash=KeysetHash.from_hex(message["keysetHash"]),
-        finding=Finding(message["verdict"]),
-        unit=Unit(message["unit"]),
-        rule=Rule(message["rule"]),
-        asked=message["asked"],
-        held=message["held"],
-        failed=message["failed"],
-        error=Fraction(message["errorBound1e18"], ERROR_UNIT),
-        time=message["time"],
-    )
+    verdict = Verdict.parse(found["message"])
+    assert verdict.blob_id == receipt.blob_id
     signature = bytes.fromhex(found["signature"].removeprefix("0x"))
     assert verify_verdict(verdict, 1, signature).signer == SIGNER.address
     assert verdict.rule is Rule.CERTIFIED

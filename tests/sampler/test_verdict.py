@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 
@@ -11,14 +12,14 @@ from eth_account.messages import encode_typed_data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from committee.errors import BadSigner
+from committee.errors import BadDocument, BadSigner
 from committee.secp256k1 import EthereumKey, keccak256
 from committee.values import KeysetHash
 from da_node.coding import BlobId
 from da_node.service import WrongLength
 from sampler.conclusion import Finding
 from sampler.confidence import Rule, Unit
-from sampler.verdict import Verdict, domain_separator, sign, verify_verdict
+from sampler.verdict import ERROR_UNIT, Verdict, domain_separator, sign, verify_verdict
 
 KEY = EthereumKey(b"\x01" * 32)
 VERDICT = Verdict(
@@ -135,3 +136,35 @@ def test_numbers_out_of_range_are_mistakes(change):
 def test_a_chain_that_cannot_be_is_a_mistake(chain_id):
     with pytest.raises(ValueError, match="chain"):
         VERDICT.digest(chain_id)
+
+
+@given(verdicts)
+def test_a_verdict_comes_back_from_what_travels(verdict):
+    travelled = json.loads(json.dumps(verdict.message()))
+    back = Verdict.parse(travelled)
+    assert back == replace(verdict, error=Fraction(verdict.error_bound_1e18, ERROR_UNIT))
+    assert back.digest(1) == verdict.digest(1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"blobId": "0x12"},
+        {"keysetHash": 7},
+        {"verdict": 3},
+        {"unit": 2},
+        {"held": 11},
+        {"asked": -1},
+        {"errorBound1e18": 10**18 + 1},
+        {"time": "now"},
+        {"more": 1},
+    ],
+)
+def test_what_is_no_verdict_is_refused(change):
+    message = replace(VERDICT, asked=10, held=10, failed=0).message()
+    Verdict.parse(message)
+    with pytest.raises(BadDocument, match="verdict"):
+        Verdict.parse(message | change)
+    for name in message:
+        with pytest.raises(BadDocument, match="verdict"):
+            Verdict.parse({key: value for key, value in message.items() if key != name})
