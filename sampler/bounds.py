@@ -19,6 +19,8 @@ IDLE_S: Final = 1.0
 """Longest time between two looks at what is due."""
 UNCERTIFIED_SHARE: Final = 4
 """One session of so many may be about a blob without a certificate."""
+UNCERTIFIED_TRIES: Final = 3
+"""Sessions of a blob that nobody certifies; with a certificate it is sampled again."""
 RETRY_AFTER_S: Final = (30.0, 120.0, 600.0, 3600.0, 21_600.0)
 """After a verdict other than *available* the same sample is asked for again; the last pause stays.
 Over 18 days that is 75 sessions, each of which has the bounds of a session."""
@@ -60,6 +62,7 @@ RATE_BURST_S: Final = 2
 RATE_CLIENTS: Final = 65_536
 """Clients whose rate is remembered: about 200 bytes each, 13 MB."""
 EXPIRY_SLACK_S: Final = 7200
-"""An announced expiry may be so much later than the retention from now, and no more."""
+"""An announced expiry may be so much later than the longest retention of a keyset from now: the
+rounding up to an hour, and clocks."""
 LONGEST_RETENTION_S: Final = 366 * 86_400
-"""Blobs that claim to stay longer than a year are not believed."""
+"""The same where no keyset is known."""

@@ -24,6 +24,7 @@ from sampler.asking import Asker
 from sampler.bounds import (
     BACKLOG,
     CLOCK_SKEW_S,
+    EXPIRY_SLACK_S,
     GOOD_BLOBS,
     IDLE_S,
     LONGEST_RETENTION_S,
@@ -36,6 +37,7 @@ from sampler.bounds import (
     SILENT_SESSIONS,
     SUBSCRIBERS,
     UNCERTIFIED_SHARE,
+    UNCERTIFIED_TRIES,
 )
 from sampler.committees import Committees
 from sampler.conclusion import Finding
@@ -169,6 +171,13 @@ class Sampler:
             work.append(self.webhook.run())
         work.append(asyncio.to_thread(self._kzg.warm))
         self._loops = [in_background(one) for one in work]
+        for task in self._loops:
+            task.add_done_callback(self._loop_ended)
+
+    def _loop_ended(self, task: asyncio.Task[None]) -> None:
+        """None of them ends but by a bug; without it the sampler does not do its work."""
+        if not task.cancelled() and task.exception() is not None:
+            self.health.stop("a part of it ended by a bug; its log says more")
 
     def stopping(self) -> None:
         """Take nothing new, and end the streams."""
@@ -213,7 +222,7 @@ class Sampler:
         found = [
             await self._announcement(event, is_new, now)
             for event in events
-            if now < event.expires_at <= now + LONGEST_RETENTION_S
+            if now < event.expires_at <= now + self._longest_s
         ]
         written = await self.state.run(self.state.steps.announce, node_id, read, found, now=now)
         for one in found:
@@ -223,6 +232,12 @@ class Sampler:
         self._wake.set()
         return written
 
+    @property
+    def _longest_s(self) -> int:
+        """A blob that claims to stay longer is not believed."""
+        retentions = [one.keyset.retention_s + EXPIRY_SLACK_S for one in self.committees.all]
+        return max(retentions, default=LONGEST_RETENTION_S)
+
     async def _announcement(self, event: FeedEvent, is_new: bool, now: float) -> Announcement:
         certificate, expires_at = None, event.expires_at
         lane = Lane.UNCERTIFIED
@@ -231,9 +246,9 @@ class Sampler:
             if valid is not None:
                 certificate, expires_at = event.certificate, valid
                 lane = Lane.NEW if is_new else Lane.CATCH_UP
+        if not self.committees.followed:  # a node without a committee has none to wait for
+            lane = Lane.NEW if is_new else Lane.CATCH_UP
         waits_s = self.settings.certificate_wait_s if lane is Lane.UNCERTIFIED else 0.0
-        if not self.committees.followed:
-            waits_s = 0.0  # a node without a committee has none to wait for
         return Announcement(
             blob_id=event.blob_id,
             header=event.header.serialize(),
@@ -376,7 +391,10 @@ class Sampler:
     async def _conclude(self, waiting: Waiting, terms: Terms, judgement: Judgement) -> Stored:
         now, verdict = self.clock(), judgement.verdict
         retry_at = None
-        if verdict.finding is not Finding.AVAILABLE:
+        nobody_vouches = terms.signers is None and waiting.lane is Lane.UNCERTIFIED
+        if verdict.finding is not Finding.AVAILABLE and not (
+            nobody_vouches and waiting.tries + 1 >= UNCERTIFIED_TRIES
+        ):
             retry_at = now + RETRY_AFTER_S[min(waiting.tries, len(RETRY_AFTER_S) - 1)]
         stored = await self.state.run(
             self.state.steps.conclude,

@@ -159,9 +159,9 @@ class State:
         """
         with self._database.transaction() as sql:
             sql.execute(
-                "UPDATE blobs SET certificate = ?, expires_at = max(expires_at, ?) "
+                "UPDATE blobs SET certificate = ?, expires_at = max(expires_at, ?), lane = ? "
                 "WHERE blob_id = ? AND certificate IS NULL",
-                (certificate, expires_at, blob_id),
+                (certificate, expires_at, Lane.NEW, blob_id),
             )
 
     def conclude(
@@ -199,8 +199,9 @@ class State:
                 ],
             )
             sql.execute(
-                "UPDATE blobs SET tries = tries + 1, due_at = ?, lane = ? WHERE blob_id = ?",
-                (retry_at, Lane.RETRY, verdict.blob_id),
+                "UPDATE blobs SET tries = tries + 1, due_at = ?, "
+                "lane = CASE lane WHEN ? THEN lane ELSE ? END WHERE blob_id = ?",
+                (retry_at, Lane.UNCERTIFIED, Lane.RETRY, verdict.blob_id),
             )
             if deliver_at is not None:
                 sql.execute("INSERT INTO outbox VALUES (?, ?, 0)", (cursor, deliver_at))
