@@ -115,6 +115,8 @@ class Gathering:
         self._refuted: Final[dict[str, set[int]]] = {node: set() for node in roll.nodes}
         self._unheard: Final = set(roll.nodes if custody is None else ())
         self._unasked: Final = set(roll.nodes)
+        self._told: Final = set[str]()
+        """Nodes that said what they hold of this blob, which counts more than what they keep."""
         self._under_way: Final[dict[int, _UnderWay]] = {}
         self._liars: Final[set[str]] = set()
         self._begun = 0
@@ -229,6 +231,10 @@ class Gathering:
     def learned(self, question: Question, columns: Iterable[int]) -> None:
         """The node says that it keeps or holds these; what it failed to deliver stays refuted."""
         self._end(question)
+        if question.what is What.STATUS:
+            self._told.add(question.node)
+        elif question.node in self._told:
+            return
         self._columns[question.node] = set(columns) - self._refuted[question.node]
 
     def delivered(self, question: Question, columns: Collection[int]) -> None:
@@ -252,7 +258,8 @@ class Gathering:
                 self._unheard.add(node)
         elif question.what is What.ARC:
             # One that does not say what it keeps may keep everything: asking will tell.
-            self._columns[node] = set(ALL - self._refuted[node])
+            if node not in self._told:
+                self._columns[node] = set(ALL - self._refuted[node])
             return
         elif question.what is What.STATUS:
             return

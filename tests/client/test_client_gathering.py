@@ -349,6 +349,25 @@ def test_what_nodes_hold_beyond_what_they_keep_is_asked_for_where_that_is_too_li
     assert asked(one.due()) == {"b": list(range(40, 64))}
 
 
+def test_what_a_node_said_it_holds_is_not_taken_back_by_what_it_keeps():
+    """As after a rotation: of a blob of before it holds another arc than it keeps now."""
+    one = read({"a": range(10)}, size=BATCH_BYTES // 20)
+    first, status = one.due()
+    assert (first.what, status.what) == (What.COLUMNS, What.STATUS)
+    one.gathering.learned(status, range(80))
+    waiting, heard, missing = [first], False, {3}
+    while waiting:
+        question = waiting.pop(0)
+        if question.what is What.ARC:  # it is doubted, since it did not hold all that it said
+            one.gathering.learned(question, range(10))
+            heard = True
+        else:
+            one.deliver(question, but=missing)
+        waiting += one.due()
+    assert heard
+    assert one.gathering.is_complete
+
+
 def test_what_is_too_little_still_comes_in_and_then_it_is_stuck():
     one = read({"a": range(10), "b": range(64, 74)})
     data, first, second = one.due()
