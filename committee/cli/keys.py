@@ -65,6 +65,8 @@ def keygen(
 
     key = SecretKey.generate(secrets.token_bytes(ENTROPY_BYTES))
     member = Member.introduce(key, name, url)
+    if keystore.resolve() == target.resolve():
+        raise click.UsageError(f"{keystore} cannot be both files")
     for path in (keystore, target):
         if path.exists():
             raise click.UsageError(f"{path} is there already, and is not replaced")

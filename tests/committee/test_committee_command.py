@@ -107,6 +107,14 @@ def test_neither_a_key_nor_its_public_file_is_replaced(place, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_one_file_is_not_both(place, tmp_path):
+    arguments = ("--name", "a", "--url", "http://a", "-o", tmp_path / "." / "k")
+    result = run("keygen", tmp_path / "k", *arguments, "--password-file", place / "password")
+    assert result.exit_code == 2
+    assert "cannot be both" in result.output
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("password", [b"short", b"\xff" * 20, b"x" * 5000])
 def test_no_key_is_made_with_a_password_that_will_not_do(tmp_path, password):
     (tmp_path / "password").write_bytes(password)
