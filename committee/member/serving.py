@@ -18,21 +18,26 @@ from committee.member.catching_up import CatchingUp
 from committee.member.certificates import Certificates
 from committee.member.member import Member
 from committee.member.metrics import MemberMetrics
-from committee.member.peers import Peers
+from committee.member.peers import REQUESTS, Peers
 from committee.member.routes import member_routes
 from committee.member.seat import Seats
 from committee.member.settings import MemberSettings
 from committee.member.signer_watch import watched_signer
+from committee.parameters import MAX_MEMBERS
 from committee.signing.remote import remote_signer
 from committee.signing.signer import LocalSigner, Signer, locked_key
 from da_node.api.application import make_application
 from da_node.api.serving import running_node, unix_clock
-from da_node.client import Client, Pace, RetryPolicy
+from da_node.client import Client, Limits, Pace, RetryPolicy
 from da_node.node.node import KzgService, Node
 from da_node.service import BadConfiguration, logger
 
 PEER_S: Final = 300.0
 """Time that one question to another member may take: 4 MiB of columns at 32 kB/s, doubled."""
+
+PEER_CONNECTIONS: Final = 2 * MAX_MEMBERS + REQUESTS
+"""One to each member for its feed, twice as many where all are others after a rotation, and those
+for columns, so that members that keep us waiting keep no question to another one waiting."""
 
 _log = logger(__name__)
 
@@ -76,6 +81,7 @@ async def running_member(
         [member.url for member in seats.all[-1].committee.members],
         kzg=kzg,
         threads=settings.threads,
+        limits=Limits(connections=PEER_CONNECTIONS),
         policy=RetryPolicy(attempts=1),
         pace=pace,
         operation_s=PEER_S,
