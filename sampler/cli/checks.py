@@ -27,7 +27,7 @@ from sampler.checking import Audited, Checker, checking
 from sampler.cli.evidence import evidence_text
 from sampler.committees import Committees
 from sampler.conclusion import Finding
-from sampler.confidence import item_bytes
+from sampler.confidence import Rule, item_bytes
 from sampler.judging import Policy
 from sampler.serving import read_key
 from sampler.settings import SamplerSettings
@@ -148,8 +148,8 @@ def check_command(
         f"{held_bytes:,} bytes, {100 * held_bytes / header.payload_length:.1f} % of the payload, "
         f"in {judgement.elapsed_s:.2f} s"
     )
-    if not settings.keyset_files and not settings.pinned:
-        output.note("no keyset is given, so no certificate counts, and only the node was asked")
+    if verdict.rule is Rule.STRICT and not strict:
+        output.note(_why_strict(settings))
     if shows_evidence:
         lines += ["", evidence_text(evidence)]
         document["evidence"] = evidence
@@ -209,7 +209,7 @@ def audit_command(
 @click.argument("blob_id", metavar="ID", type=_BlobId())
 @click.option(
     "--directory",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
     default=Path("holdfast-sampler"),
     show_default=True,
     envvar="HOLDFAST_SAMPLER_DIRECTORY",
@@ -279,6 +279,13 @@ def _audited(one: Audited) -> dict[str, Any]:
         "outcomes": {outcome.value: count for outcome, count in one.outcomes.items()},
         "sound": one.is_sound,
     }
+
+
+def _why_strict(settings: SamplerSettings) -> str:
+    """Why nobody's certificate was of use."""
+    if settings.keyset_files or settings.pinned:
+        return "no valid certificate under the keysets given: are they this network's?"
+    return "no keyset is given, so no certificate counts, and the nodes alone were asked"
 
 
 def _seconds(text: str) -> float:

@@ -209,7 +209,7 @@ class _Play:
         held_bytes = verdict.held * item_bytes(verdict.unit, header.row_count)
         share = 100 * held_bytes / header.payload_length
         unit = verdict.unit.name.lower()
-        fact("held", f"{verdict.held} of {verdict.asked} {unit} asked for, out of 8192")
+        fact("held", f"{verdict.held} of {verdict.asked} {unit} asked for")
         fact("downloaded", f"{held_bytes:,} bytes, {share:.1f} % of the payload")
         fact("wrong with", f"a chance of {chance_text(float(verdict.error))} at most")
         fact("signature", "checked offline: it is the sampler's")

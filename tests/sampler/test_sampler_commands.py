@@ -9,14 +9,18 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from click.testing import CliRunner, Result
 from sampler_network import SIGNER, Network, all_of, kzg, running_network, sampling
+from sampler_network import keyset as keyset_of
 
+from committee.documents import committee_of
 from committee.ethereum_keystore import read_ethereum_keystore
+from committee.values import NetworkId
 from da_node.client import Receipt
 from sampler.cli import checks
 from sampler.cli.sampler import sampler as sampler_group
@@ -101,6 +105,20 @@ async def test_a_pinned_keyset_is_fetched_and_another_hash_is_refused(
     assert "is followed, and nobody asked has it" in refused.stderr
 
 
+async def test_who_asked_for_a_certificate_is_told_why_none_counted(
+    network: Network, receipts: list[Receipt], tmp_path: Path
+) -> None:
+    check = ["check", receipts[0].blob_id.hex0x, "--node", network.urls[0]]
+    assert "no keyset is given" in (await run(*check, status=11)).stderr
+    other = tmp_path / "other.json"
+    keyset = replace(keyset_of(), network_id=NetworkId(b"\x08" * 32))
+    other.write_bytes(committee_of(keyset, network.committee.members).serialize())
+    found = await run(*check, "--keyset", other)
+    assert "are they this network's?" in found.stderr
+    assert "(strict)" in found.stdout
+    assert not (await run(*check, "--keyset", other, "--strict")).stderr
+
+
 async def test_what_cannot_be_asked_has_an_exit_code_of_its_own(
     network: Network, keyset: Path
 ) -> None:
@@ -148,7 +166,8 @@ async def test_evidence_is_printed_for_a_person_and_as_json(
     assert found["verdict"]["signer"] == SIGNER.address.hex0x
     assert found["evidence"]["finding"] == "available"
     await run("evidence", "0x" + "00" * 32, "--directory", directory, status=1)
-    await run("evidence", blob_id, "--directory", tmp_path / "nowhere", status=1)
+    nowhere = await run("evidence", blob_id, "--directory", tmp_path / "nowhere", status=2)
+    assert "does not exist" in nowhere.stderr
 
 
 async def test_a_key_is_drawn_once(tmp_path: Path) -> None:
