@@ -273,7 +273,11 @@ class Judge:
             ),
             silent=silent,
             answered=frozenset(session.held.values()) & session.members.keys(),
-            tallies={i: (one.items, one.controls) for i, one in session.members.items()},
+            # What a member was late with to the end is as good as timed out.
+            tallies={
+                i: (one.items + Counter({Outcome.TIMEOUT: len(one.overdue)}), one.controls)
+                for i, one in session.members.items()
+            },
             elapsed_s=self._pace.clock() - began_s,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from da_node.service import Metrics, RequestMetrics
+from sampler.conclusion import Finding
 from sampler.state import Lane
 
 
@@ -13,6 +14,9 @@ class SamplerMetrics:
         self.registry = registry = Metrics()
         self.front = RequestMetrics(registry)
         self.verdicts = registry.counter("verdicts", "Verdicts, by what was found.", ["finding"])
+        for finding in Finding:
+            # There from the start, so that the first of its kind is seen to be one more.
+            self.verdicts.labels(finding.name.lower())
         self.verdict_seconds = registry.histogram(
             "verdict_seconds", "From the first question about a blob to its verdict."
         )
@@ -52,6 +56,18 @@ class SamplerMetrics:
             "webhook_calls",
             "Calls of the webhook, by outcome: taken, failed or dropped.",
             ["outcome"],
+        )
+        for outcome in ("taken", "failed", "dropped"):
+            self.webhook_calls.labels(outcome)
+        self.lag_seconds = registry.gauge(
+            "lag_seconds",
+            "For how long a certified blob, announced just now, has been due without a verdict.",
+        )
+        self.silent_sessions = registry.gauge(
+            "silent_sessions", "Sessions in a row in which a member gave nothing.", ["member"]
+        )
+        self.live_readers = registry.gauge(
+            "live_readers", "Pages and terminals that follow what goes on."
         )
         self.connections = registry.gauge("connections", "Connections open.")
         self.missed = registry.counter(

@@ -47,11 +47,12 @@ from sampler.errors import KeysetUnknown, NothingToSample
 from sampler.feeds import Feed
 from sampler.intervals import Interval, Intervals
 from sampler.judging import Judge, Judgement, Policy
+from sampler.live.showing import Showing
 from sampler.metrics import SamplerMetrics
 from sampler.order import SECRET_BYTES
-from sampler.sampling import Watch
 from sampler.settings import SamplerSettings
 from sampler.state import Announcement, Evidenced, Fixed, Lane, State, StateThread, Stored, Waiting
+from sampler.suspicion import Outcome
 from sampler.terms import Terms
 from sampler.verifying import Verifier
 from sampler.webhook import Webhook
@@ -77,12 +78,10 @@ class Sampler:
         clock: Callable[[], float],
         timers: Timers,
         pace: Pace,
-        watch: Watch = lambda session: None,
     ) -> None:
         """`clock` gives unix seconds; `timers` keeps clients' deadlines, `pace` the nodes'.
 
-        It owns `state` and `kzg` from here on: `stop` closes them. `watch` is told whenever
-        something about a session has changed.
+        It owns `state` and `kzg` from here on: `stop` closes them.
         """
         self.settings: Final = settings
         self.committees: Final = committees
@@ -95,7 +94,6 @@ class Sampler:
         self.state: Final = StateThread(state)
         self._kzg = kzg
         self._pace = pace
-        self._watch = watch
         self.verifier: Final = Verifier(kzg, threads=settings.threads)
         self._asker = Asker(self.verifier, kzg, pace, connections=settings.connections)
         self._chance = random.SystemRandom()
@@ -137,6 +135,15 @@ class Sampler:
             if settings.webhook_url
             else None
         )
+        self.showing: Final = Showing(
+            settings,
+            signer=None if key is None else key.address.hex0x,
+            clock=clock,
+            timers=timers,
+            transfer_pace=self.transfer_pace,
+        )
+        self.showing.feeds = self.feeds
+        self.metrics.live_readers.set_function(lambda: self.showing.live.readers)
         self.reads: Final = Admission(
             "reads", max_count=settings.max_reads, max_bytes=READ_MEMORY_BYTES
         )
@@ -165,6 +172,7 @@ class Sampler:
         """Open what needs the event loop, and begin to follow and to sample."""
         await self._client.__aenter__()
         await self._remember_good_blobs()
+        await self._show_last_verdicts()
         work: list[Coroutine[Any, Any, None]] = [feed.run() for feed in self.feeds]
         work += [self._schedule(), self._prune()]
         if self.webhook is not None:
@@ -183,6 +191,7 @@ class Sampler:
         """Take nothing new, and end the streams."""
         self.health.stop("stopping")
         self.news.close()
+        self.showing.live.close()
 
     async def stop(self) -> None:
         """End everything; what was being sampled is resumed by the next start."""
@@ -206,7 +215,7 @@ class Sampler:
 
     def heard(self, url: str, node_time: int) -> None:
         """What a node's clock says."""
-        self._offsets[url] = node_time - self.clock()
+        self._offsets[url] = self.showing.offsets_s[url] = node_time - self.clock()
         self.metrics.clock_offset_seconds.labels(url).set(self._offsets[url])
 
     @property
@@ -307,9 +316,14 @@ class Sampler:
                 besides=frozenset(self._running),
             ):
                 self._begin(waiting)
+        self.showing.running = len(self._running)
         self.metrics.sessions.set(len(self._running))
-        for lane, count in (await self.state.run(self.state.steps.counts)).items():
+        self.showing.waiting = await self.state.run(self.state.steps.counts)
+        for lane, count in self.showing.waiting.items():
             self.metrics.waiting.labels(lane.name.lower()).set(count)
+        since = await self.state.run(self.state.steps.due_since, Lane.NEW)
+        self.showing.lag_s = 0.0 if since is None else max(0.0, self.clock() - since)
+        self.metrics.lag_seconds.set(self.showing.lag_s)
 
     def _begin(self, waiting: Waiting) -> None:
         task = asyncio.create_task(self._sample(waiting))
@@ -346,20 +360,23 @@ class Sampler:
             await self.state.run(self.state.steps.give_up, blob_id)
             return
         terms, secret, certificate = await self._fixed(waiting, header)
-        try:
-            judgement = await self.judge.judge(
-                header,
-                terms,
-                secret,
-                label=waiting.label,
-                certificate=certificate,
-                trusts_clock=self.trusts_clock,
-                watch=self._watch,
-            )
-        except NothingToSample as error:
-            _log.error("nothing to sample", blob_id=blob_id.hex0x, reason=str(error))
-            raise
-        stored = await self._conclude(waiting, terms, judgement)
+        committee = self.judge.committee_of(terms)
+        with self.showing.sampling(waiting, header, terms, committee) as watch:
+            try:
+                judgement = await self.judge.judge(
+                    header,
+                    terms,
+                    secret,
+                    label=waiting.label,
+                    certificate=certificate,
+                    trusts_clock=self.trusts_clock,
+                    watch=watch,
+                )
+            except NothingToSample as error:
+                _log.error("nothing to sample", blob_id=blob_id.hex0x, reason=str(error))
+                raise
+            stored = await self._conclude(waiting, terms, judgement)
+        self.showing.said([stored])
         self._count(waiting, terms, judgement)
         self.news.publish(stored.cursor)
 
@@ -434,6 +451,9 @@ class Sampler:
         committee = self.judge.committee_of(terms)
         for member, (items, controls) in judgement.tallies.items():
             name = str(member) if committee is None else committee.members[member].name
+            for outcome in Outcome:
+                # There before the first of its kind, so that this is seen to be one more.
+                self.metrics.questions.labels(name, outcome.value)
             for outcome, count in items.items():
                 self.metrics.questions.labels(name, outcome.value).inc(count)
             for outcome, count in controls.items():
@@ -444,6 +464,7 @@ class Sampler:
                     self._silent[url] = self._silent.get(url, 0) + 1
                 elif member in judgement.answered:
                     self._silent.pop(url, None)
+                self.metrics.silent_sessions.labels(name).set(self._silent.get(url, 0))
 
     def _expected(self, certificate: Any) -> frozenset[int]:
         """Members of its committee that were silent of late."""
@@ -469,6 +490,13 @@ class Sampler:
             except KeysetUnknown as error:
                 _log.warning("keyset not found yet", reason=str(error))
                 await self._pace.sleep(RETRY_AFTER_S[0])
+
+    async def _show_last_verdicts(self) -> None:
+        last = await self.state.run(self.state.steps.last_cursor)
+        most = self.showing.most_verdicts
+        self.showing.said(
+            await self.state.run(self.state.steps.verdicts, max(0, last - most), most)
+        )
 
     async def _remember_good_blobs(self) -> None:
         """Of what may be asked as a control, as far as verdicts tell."""

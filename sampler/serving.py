@@ -20,9 +20,10 @@ from da_node.service.http.serving import listening
 from da_node.service.http.tls import tls_context
 from da_node.service.kzg_pool import KzgPool
 from sampler.committees import Committees
+from sampler.live.pages import page_routes
+from sampler.live.streaming import live_routes
 from sampler.routes import sampler_routes
 from sampler.sampler import Sampler
-from sampler.sampling import Watch
 from sampler.settings import SamplerSettings
 from sampler.state import State
 
@@ -52,7 +53,6 @@ async def running_sampler(
     clock: Callable[[], float] = time.time,
     timers: Timers | None = None,
     pace: Pace | None = None,
-    watch: Watch = lambda session: None,
 ) -> AsyncIterator[tuple[Sampler, str]]:
     """A sampler that follows, samples and listens, and its URL; stopped in order at the end.
 
@@ -70,7 +70,6 @@ async def running_sampler(
         clock=clock,
         timers=timers,
         pace=pace or local_pace(),
-        watch=watch,
     )
     async with listening(
         sampler,
@@ -110,4 +109,5 @@ def _application(sampler: Sampler) -> web.Application:
         request_timeout_s=sampler.settings.request_timeout_s,
         trust_forwarded=sampler.settings.trust_forwarded,
     )
-    return application_of(sampler_routes(sampler), front)
+    routes = [*sampler_routes(sampler), *live_routes(sampler.showing.live), *page_routes()]
+    return application_of(routes, front)

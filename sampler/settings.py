@@ -150,6 +150,13 @@ class SamplerSettings(ServiceSettings, frozen=True, kw_only=True):
             extra={"unit": "bytes"},
         ),
     ] = 1024 * _MIB
+    show_to_all: Annotated[
+        bool,
+        Meta(
+            description="Show sessions under way to whoever asks, and not at this machine alone. "
+            "It tells members what is asked."
+        ),
+    ] = False
     webhook_url: Annotated[
         str | None,
         Meta(description="Where every verdict is posted.", extra={"default_means": "nowhere"}),

@@ -20,6 +20,7 @@ from committee.member.metrics import MemberMetrics
 from committee.member.settings import MemberSettings
 from da_node.node.metrics import NodeMetrics
 from da_node.service import Metrics, NodeSettings, Settings, load
+from sampler.metrics import SamplerMetrics
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -40,6 +41,7 @@ REGISTRIES = {
     "OPERATING.md": names_of(NodeMetrics().render()),
     "MEMBER.md": of_members(),
     "DISPERSER.md": names_of(DisperserMetrics().render()),
+    "SAMPLER.md": names_of(SamplerMetrics().render()),
 }
 
 

@@ -14,6 +14,9 @@ class DisperserMetrics:
         self.payloads = registry.counter(
             "payloads", "Payloads taken in, by outcome: certified, repeat or failed.", ["outcome"]
         )
+        for outcome in ("certified", "repeat", "failed"):
+            # There from the start, so that the first of its kind is seen to be one more.
+            self.payloads.labels(outcome)
         self.refused = registry.counter(
             "refused_payloads",
             "Payloads not taken in, or not certified, by the error's code.",

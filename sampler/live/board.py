@@ -174,7 +174,7 @@ class Board:
             name=member.name,
             url=member.url,
             sessions=1 + (before.sessions if before else 0),
-            asked=member.asked + (before.asked if before else 0),
+            asked=member.asked + member.late + (before.asked if before else 0),
             held=member.held + (before.held if before else 0),
             silent_in_a_row=(1 + (before.silent_in_a_row if before else 0)) if is_silent else 0,
             health=member.health.value,

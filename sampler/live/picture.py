@@ -48,6 +48,8 @@ class MemberPicture(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     health: Health
     under_way: int
     """Attempts that are out."""
+    late: int
+    """Items that were asked of another one as well, since it had not given them in time."""
     asked: int
     """Attempts about the blob that ended."""
     held: int
@@ -197,6 +199,7 @@ def _member(subject: Subject, session: Session, member: int, under_way: int) -> 
         signed=member in session.doubts.promised,
         health=_health(session, member, under_way),
         under_way=under_way,
+        late=len(record.overdue),
         asked=record.items.total(),
         held=record.items[Outcome.HELD],
         outcomes={

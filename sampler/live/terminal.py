@@ -215,7 +215,8 @@ def _members(members: Sequence[MemberPicture], most: int) -> Table:
         grid.add_column(heading, no_wrap=True, overflow="ellipsis", header_style="dim")
     for one in members:
         if one.member in shown:
-            failed = ", ".join(f"{count} {name}" for name, count in one.outcomes.items())
+            failures = [f"{count} {name}" for name, count in one.outcomes.items()]
+            failed = ", ".join([f"{one.late} late", *failures] if one.late else failures)
             grid.add_row(
                 Text(printable(one.name or one.url) + ("" if one.signed else " (did not sign)")),
                 Text(one.health.value, style=_HEALTHS.get(one.health, "")),

@@ -16,7 +16,9 @@ import msgspec
 from msgspec import Meta
 
 from da_node.service import MalformedRequest
+from sampler.confidence import Rule, Unit
 from sampler.live.picture import SessionPicture
+from sampler.verdict import ERROR_UNIT
 
 MOST_FEEDS: Final = 64
 MOST_SEEN: Final = 512
@@ -66,6 +68,52 @@ class VerdictLine(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int
     is_signed: bool
 
+    @classmethod
+    def of(cls, cursor: int, document: bytes) -> VerdictLine:
+        """Of a verdict as it stands in the state, whose JSON is our own."""
+        said = msgspec.json.decode(document, type=_Said)
+        message = said.message
+        return cls(
+            cursor=cursor,
+            blob_id=said.blob_id,
+            label=said.label,
+            finding=said.finding,
+            reason=said.reason,
+            error=message.error_bound_1e18 / ERROR_UNIT,
+            unit=Unit(message.unit).name.lower(),
+            rule=Rule(message.rule).name.lower(),
+            asked=message.asked,
+            held=message.held,
+            failed=message.failed,
+            silent=said.silent,
+            time=message.time,
+            expires_at=said.expires_at,
+            is_signed=said.signature is not None,
+        )
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True):
+    unit: int
+    rule: int
+    asked: int
+    held: int
+    failed: int
+    error_bound_1e18: int = msgspec.field(name="errorBound1e18")
+    time: int
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a verdict's document is shown in a list."""
+
+    blob_id: str
+    label: str
+    finding: str
+    reason: str
+    silent: list[int]
+    expires_at: int
+    signature: str | None
+    message: _Message
+
 
 class SeenMember(msgspec.Struct, frozen=True, kw_only=True):
     """How a member was in the sessions of this process."""
@@ -75,6 +123,7 @@ class SeenMember(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int
     """In which it was asked something."""
     asked: int
+    """What it was late with to the end counted in."""
     held: int
     silent_in_a_row: int
     """Of its last sessions, those in which it gave nothing."""

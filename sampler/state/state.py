@@ -115,6 +115,14 @@ class State:
             ).fetchone()
             return None if due is None else float(due)
 
+    def due_since(self, lane: Lane) -> float | None:
+        """When the blob of a lane that waits longest became, or becomes, due; None if none does."""
+        with self._database.reading() as sql:
+            (due,) = sql.execute(
+                "SELECT min(due_at) FROM blobs WHERE lane = ? AND due_at IS NOT NULL", (lane,)
+            ).fetchone()
+            return None if due is None else float(due)
+
     def blob(self, blob_id: BlobId) -> Waiting | None:
         """What is known of a blob, waiting or not."""
         with self._database.reading() as sql:

@@ -117,8 +117,9 @@ function drawMembers(members) {
   byId("members").replaceChildren(
     ...members.map((one) => {
       const failed = Object.entries(one.outcomes).map(([name, count]) => `${count} ${name}`);
+      if (one.late) failed.unshift(`${one.late} late`);
       return make("tr", {},
-        make("th", { scope: "row", title: one.url }, one.name || `${one.member}`, one.signed ? "" : " (did not sign)"),
+        make("th", { scope: "row", title: one.url }, one.name || one.url, one.signed ? "" : " (did not sign)"),
         make("td", { class: LOOKS[one.health] ?? "" }, one.health),
         make("td", {}, `${one.held} of ${one.asked}`),
         make("td", {}, one.under_way ? `${one.under_way}` : ""),
