@@ -50,6 +50,7 @@ from sampler.judging import Judge, Judgement, Policy
 from sampler.live.showing import Showing
 from sampler.metrics import SamplerMetrics
 from sampler.order import SECRET_BYTES
+from sampler.sampling import Watch
 from sampler.settings import SamplerSettings
 from sampler.state import Announcement, Evidenced, Fixed, Lane, State, StateThread, Stored, Waiting
 from sampler.suspicion import Outcome
@@ -78,10 +79,12 @@ class Sampler:
         clock: Callable[[], float],
         timers: Timers,
         pace: Pace,
+        watch: Watch = lambda session: None,
     ) -> None:
         """`clock` gives unix seconds; `timers` keeps clients' deadlines, `pace` the nodes'.
 
-        It owns `state` and `kzg` from here on: `stop` closes them.
+        It owns `state` and `kzg` from here on: `stop` closes them. `watch` is told whenever
+        something about a session has changed.
         """
         self.settings: Final = settings
         self.committees: Final = committees
@@ -94,6 +97,7 @@ class Sampler:
         self.state: Final = StateThread(state)
         self._kzg = kzg
         self._pace = pace
+        self._watch = watch
         self.verifier: Final = Verifier(kzg, threads=settings.threads)
         self._asker = Asker(self.verifier, kzg, pace, connections=settings.connections)
         self._chance = random.SystemRandom()
@@ -361,7 +365,7 @@ class Sampler:
             return
         terms, secret, certificate = await self._fixed(waiting, header)
         committee = self.judge.committee_of(terms)
-        with self.showing.sampling(waiting, header, terms, committee) as watch:
+        with self.showing.sampling(waiting, header, terms, committee, beside=self._watch) as watch:
             try:
                 judgement = await self.judge.judge(
                     header,

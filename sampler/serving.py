@@ -24,6 +24,7 @@ from sampler.live.pages import page_routes
 from sampler.live.streaming import live_routes
 from sampler.routes import sampler_routes
 from sampler.sampler import Sampler
+from sampler.sampling import Watch
 from sampler.settings import SamplerSettings
 from sampler.state import State
 
@@ -53,6 +54,7 @@ async def running_sampler(
     clock: Callable[[], float] = time.time,
     timers: Timers | None = None,
     pace: Pace | None = None,
+    watch: Watch = lambda session: None,
 ) -> AsyncIterator[tuple[Sampler, str]]:
     """A sampler that follows, samples and listens, and its URL; stopped in order at the end.
 
@@ -70,6 +72,7 @@ async def running_sampler(
         clock=clock,
         timers=timers,
         pace=pace or local_pace(),
+        watch=watch,
     )
     async with listening(
         sampler,

@@ -59,10 +59,16 @@ class Showing:
 
     @contextmanager
     def sampling(
-        self, waiting: Waiting, header: Header, terms: Terms, committee: Committee | None
+        self,
+        waiting: Waiting,
+        header: Header,
+        terms: Terms,
+        committee: Committee | None,
+        *,
+        beside: Watch,
     ) -> Iterator[Watch]:
         """A session is shown as long as the body takes, and afterwards for a while if the body
-        brings it to its end; what is given is told of every change.
+        brings it to its end; what is given is told of every change, and tells `beside`.
         """
         members = () if committee is None else committee.members
         subject = Subject(
@@ -83,6 +89,7 @@ class Showing:
                 shown.watch(session)
                 if session.is_over and not over:
                     over.append((session, self._clock()))
+                beside(session)
 
             yield watch
             for session, now_s in over:
