@@ -4,7 +4,7 @@ A session that changes is only marked; its picture is taken when somebody looks,
 second at most, so thousands of answers a second cost nothing more. When it ends its picture is
 taken once, and the session let go.
 
-At most MOST_SHOWN sessions under way and MOST_ENDED that ended are shown, of up to 20 KB each (128
+At most MOST_SHOWN sessions under way and MOST_ENDED that ended are shown, of up to 25 KB each (128
 members, 128 columns): 2 MB.
 """
 
@@ -23,6 +23,8 @@ from sampler.session import Session
 MOST_SHOWN: Final = 48
 MOST_ENDED: Final = 32
 MOST_VERDICTS: Final = 100
+MOST_PICTURES: Final = 6
+"""Taken at once, of half a millisecond each, 1 ms with 128 members; the rest has its turn next."""
 MOST_GONE: Final = 1024
 """Keys of sessions that are gone, for readers that come back; one that lacks more starts anew."""
 
@@ -112,16 +114,21 @@ class Board:
     # ------------------------------------------------------------ what is seen
 
     def refresh(self, overview: Overview, now_s: float) -> None:
-        """Take the pictures of what has changed."""
+        """Take pictures of what has changed: of the newest session, and of those whose pictures are
+        oldest.
+        """
         if overview != self._overview:
             self.version += 1
             self._overview, self._overview_version = overview, self.version
-        for shown in self._under_way.values():
-            if shown.is_changed and shown.session is not None:
-                self.version += 1
-                shown.is_changed = False
-                shown.picture = picture(shown.key, shown.subject, shown.session, now_s)
-                shown.version = self.version
+        changed = [one for one in self._under_way.values() if one.is_changed]
+        newest = max((one.key for one in changed), default=0)
+        changed.sort(key=lambda one: (one.key != newest, one.version))
+        for shown in changed[:MOST_PICTURES]:
+            assert shown.session is not None  # it is what has changed
+            self.version += 1
+            shown.is_changed = False
+            shown.picture = picture(shown.key, shown.subject, shown.session, now_s)
+            shown.version = self.version
 
     def update(self, place: Place | None, now_s: float, *, is_whole: bool) -> Update | None:
         """What has changed since that place, everything without one; None if nothing has.

@@ -53,6 +53,8 @@ class Live:
         self._transfer_pace = transfer_pace
         self._shows_all = shows_all
         self._tick_s = tick_s
+        self._refreshed_s = -tick_s
+        """When the pictures were taken last, however many look."""
         self._closing = asyncio.Event()
 
     def close(self) -> None:
@@ -105,7 +107,9 @@ class Live:
 
     def _update(self, place: Place | None, *, is_whole: bool) -> Update | None:
         now_s = self._clock()
-        self.board.refresh(self._overview(), now_s)
+        if self._timers.time() >= self._refreshed_s + self._tick_s:
+            self._refreshed_s = self._timers.time()
+            self.board.refresh(self._overview(), now_s)
         return self.board.update(place, now_s, is_whole=is_whole)
 
     def _shows_whole(self, request: web.Request) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import msgspec
 import pytest
@@ -11,7 +12,14 @@ from link_simulation import run, start
 from live_specimens import BEGAN_AT, BOOT, honest, line, one_silent, overview, subject
 
 from da_node.service import MalformedRequest
-from sampler.live.board import MOST_ENDED, MOST_GONE, MOST_SHOWN, MOST_VERDICTS, Board
+from sampler.live.board import (
+    MOST_ENDED,
+    MOST_GONE,
+    MOST_PICTURES,
+    MOST_SHOWN,
+    MOST_VERDICTS,
+    Board,
+)
 from sampler.live.updates import Mirror, Place, Update
 from sampler.session import Session
 
@@ -148,6 +156,9 @@ def test_what_is_kept_has_bounds() -> None:
     for one in shown:
         one.__enter__().watch(session)
     board.said([line(number) for number in range(1, MOST_VERDICTS + 10)])
+    for looks in range(1, MOST_SHOWN // MOST_PICTURES + 1):
+        reader.look()
+        assert len(reader.mirror.sessions) == looks * MOST_PICTURES
     reader.look()
     assert len(reader.mirror.sessions) == MOST_SHOWN
     assert [one.cursor for one in reader.mirror.verdicts] == list(range(10, MOST_VERDICTS + 10))
@@ -155,6 +166,25 @@ def test_what_is_kept_has_bounds() -> None:
         one.__exit__(None, None, None)
     reader.look()
     assert reader.mirror.sessions == {}
+
+
+def test_the_newest_session_is_seen_at_every_look_and_no_other_is_forgotten() -> None:
+    board = Board(boot=BOOT)
+    reader = Reader(board)
+    session = start(custody(), 1)
+    session.begin_due(0.0)
+    kept = [board.sampling(subject(number)) for number in range(20)]
+    shown = [one.__enter__() for one in kept]
+    seen: Counter[int] = Counter()
+    for _ in range(40):
+        for one in shown:
+            one.watch(session)
+        update = reader.look()
+        assert update is not None
+        assert len(update.sessions) == MOST_PICTURES
+        seen.update(one.key for one in update.sessions)
+    assert seen[20] == 40
+    assert min(seen.values()) >= 40 * (MOST_PICTURES - 1) // 19 - 1
 
 
 def test_a_member_that_goes_on_being_silent_is_counted_until_it_answers() -> None:
