@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,8 +32,9 @@ def test_the_demonstration_shows_what_it_promises_and_stops_cleanly() -> None:
     for fact in ("503 dispersal_failed", "2 signed, 3 are needed", "member-0: http", "all 0"):
         assert fact in shown.stdout
     _, _, sampled = shown.stdout.partition("and a light sampler")
-    assert sampled.count("available: every item of the sample is held\n") == 2
-    assert sampled.count("available: every item of the sample is held without member 3\n") == 2
+    assert sampled.count("available: every item of the sample is held") >= 4
+    # and without one that has not signed, where that is the quickest way
+    assert re.search(r"verdict +available: .* without member(s [012],)? 3\n", sampled)
     assert sampled.count("withheld: members ") == 2
     assert sampled.count("a chance of 1 in 1 million at most") >= 2
     assert "a chance of 1 in 1 billion at most" in sampled
