@@ -105,8 +105,8 @@ def _without_a_member(play: _Play, batches: Iterator[bytes]) -> None:
         raise Failed("the plan should have a way without the silent member")
     play.stage.fact(
         "it rests on",
-        f"{len(rung.items)} points of the other {len(rung.columns)} columns, fixed for this case "
-        f"before the first question; its share of the chance is {chance_text(float(rung.error))}",
+        f"{len(rung.items)} points of the other {len(rung.columns)} columns, fixed beforehand; "
+        f"wrong by itself with {chance_text(float(rung.error))}",
     )
     play.check(found)
     play.committee.set_faults(SILENT)
@@ -229,6 +229,7 @@ class _Play:
             self.stage.fact("certificate", f"after {seconds_text(time.perf_counter() - start_s)}")
             verdict = asyncio.create_task(asyncio.to_thread(self._verdict, receipt.blob_id))
             document, found_s = await shown.show(receipt.blob_id, verdict)
+            self.stage.console.print()
             return receipt.header, document, found_s - start_s
 
     def _verdict(self, blob_id: BlobId) -> tuple[dict[str, Any], float]:

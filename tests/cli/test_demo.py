@@ -36,6 +36,9 @@ def test_the_demonstration_shows_what_it_promises_and_stops_cleanly() -> None:
     # and without one that has not signed, where that is the quickest way
     assert re.search(r"verdict +available: .* without member(s [012],)? 3\n", sampled)
     assert sampled.count("withheld: members ") == 2
+    # what goes on, in lines where there is no terminal to draw on
+    for stage in ("available", "withheld"):
+        assert re.search(rf"^    {stage}: \d+ of \d+ points held.*, wrong with ", sampled, re.M)
     assert sampled.count("a chance of 1 in 1 million at most") >= 2
     assert "a chance of 1 in 1 billion at most" in sampled
     assert sampled.count("checked offline: it is the sampler's") >= 3
