@@ -18,6 +18,7 @@ from benchmarks import (
     event_loop_stall,
     member_attest,
     memory,
+    points,
     posting,
     read,
     sampling,
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "post": posting.run,
     "read": read.run,
     "sampling": sampling.run,
+    "points": points.run,
 }
 RESULTS = Path(__file__).with_name("results.json")
 

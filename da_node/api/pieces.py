@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from da_node.api.blobs import lasting, record_of
-from da_node.coding import COLUMNS, POINTS, column_bytes, point_bytes
+from da_node.coding import COLUMNS, MAX_ROWS, POINTS, BlobId, column_bytes, point_bytes
 from da_node.errors import NotEnough
 from da_node.node.node import Node
 from da_node.node.reading import Found
@@ -20,6 +20,13 @@ MOST_COLUMNS: Final = COLUMNS
 """Columns of one answer: all there are."""
 MOST_POINTS: Final = 256
 """Points of one answer."""
+LONGEST_POINT_BYTES: Final = point_bytes(MAX_ROWS)
+"""Of the tallest blob, 35 KB."""
+FEW_POINTS: Final = 4
+"""So many are let in as if their blob were the tallest, 141 KB, before anything is known of it."""
+WHOLE_BYTES: Final = 64 << 10
+"""An answer of so much is handed over in one piece, its header included. A connection takes that
+without waiting for its client: it is asyncio's bound on what is not yet sent."""
 MISSING_FIELD: Final = "Holdfast-Missing"
 
 
@@ -35,6 +42,11 @@ async def get_columns(node: Node, request: web.Request) -> web.StreamResponse:
 async def get_points(node: Node, request: web.Request) -> web.StreamResponse:
     """Points in the order asked, concatenated; those not held are left out and named."""
     wanted = _wanted(request, "point", "point", count=POINTS, most=MOST_POINTS)
+    if len(wanted) <= FEW_POINTS:
+        blob_id = BlobId.from_hex(request.match_info["id"])
+        with node.reads.hold(len(wanted) * LONGEST_POINT_BYTES):
+            record, found = await node.reading.points_at_once(blob_id, wanted)
+            return await _answer(node, request, record, "points", found)
     record = await record_of(node, request)
     with node.reads.hold(len(wanted) * point_bytes(record.header.row_count)):
         found = await node.reading.points(record, wanted)
@@ -61,6 +73,9 @@ async def _answer(
         headers[hdrs.CACHE_CONTROL] = "no-store"
     else:
         headers |= lasting(node, record)
-    node.metrics.sent_bytes.labels(unit).inc(sum(map(len, found.items)))
+    sent_bytes = sum(map(len, found.items))
+    node.metrics.sent_bytes.labels(unit).inc(sent_bytes)
+    if sent_bytes <= WHOLE_BYTES:
+        return web.Response(body=b"".join(found.items), headers=headers)
     response = web.StreamResponse(headers=headers)
     return await send(request, response, found.items, pace=node.pace(), timers=node.timers)

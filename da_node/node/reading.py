@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from da_node.coding import (
@@ -83,6 +83,20 @@ class Reading:
             rebuilt=EncodedBlob.point,
         )
 
+    async def points_at_once(self, blob_id: BlobId, indices: Sequence[int]) -> tuple[Record, Found]:
+        """Points with the record of their blob: one visit to the store's threads where nothing is
+        damaged. Raises as `record` and `points` do.
+        """
+        record, found = await self._workers.store.run(self._stored_points, blob_id, indices)
+        if found.missing and any(record.holds(i // POINTS_PER_COLUMN) for i in found.missing):
+            found = await self.points(record, indices)
+        return record, found
+
+    def _stored_points(self, blob_id: BlobId, indices: Sequence[int]) -> tuple[Record, Found]:
+        record = self._store.record(blob_id)
+        held = [index for index in indices if record.holds(index // POINTS_PER_COLUMN)]
+        return record, _in_order(indices, _read_all(self._store.read_point, record, held))
+
     def _straight(self, record: Record, start: int, stop: int) -> bytearray | None:
         """The range from its data columns; None if one of them is not at hand."""
         columns = []
@@ -113,10 +127,14 @@ class Reading:
                 self._recovering.suspect(record)
             else:
                 found |= await self._workers.compute.run(_rebuild_all, rebuilt, blob, damaged)
-        return Found(
-            items=[found[index] for index in indices if index in found],
-            missing=[index for index in indices if index not in found],
-        )
+        return _in_order(indices, found)
+
+
+def _in_order(indices: Sequence[int], found: Mapping[int, bytes]) -> Found:
+    return Found(
+        items=[found[index] for index in indices if index in found],
+        missing=[index for index in indices if index not in found],
+    )
 
 
 def _read_all(

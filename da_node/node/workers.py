@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -33,20 +33,35 @@ class Pool:
         return self._pending
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The call's result. If the awaiting task is cancelled, the call still finishes."""
+        """The call's result. If the awaiting task is cancelled, a call that has begun finishes."""
         loop = asyncio.get_running_loop()
+        awaited: asyncio.Future[T] = loop.create_future()
         self._pending += 1
         future = self._executor.submit(partial(call, *args, **kwargs))
-        # Counted down on the loop, and when the call ends rather than when nobody waits for it.
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._done))
-        return await asyncio.wrap_future(future)
+        # The loop is woken once for both: to count down, when the call ends rather than when
+        # nobody waits for it, and to go on. (`asyncio.wrap_future` would wake it a second time.)
+        future.add_done_callback(
+            lambda ended: loop.call_soon_threadsafe(self._done, ended, awaited)
+        )
+        try:
+            return await awaited
+        finally:
+            future.cancel()  # where it has not begun and nobody waits for it any more
 
     def close(self) -> None:
         """Wait for the calls that run; blocks."""
         self._executor.shutdown(wait=True)
 
-    def _done(self) -> None:
+    def _done(self, ended: Future[T], awaited: asyncio.Future[T]) -> None:
         self._pending -= 1
+        if awaited.done():  # nobody waits for it
+            return
+        if ended.cancelled():
+            awaited.cancel()
+        elif (error := ended.exception()) is not None:
+            awaited.set_exception(error)
+        else:
+            awaited.set_result(ended.result())
 
 
 class Workers:
