@@ -21,6 +21,7 @@ from benchmarks import (
     points,
     posting,
     read,
+    sampler_memory,
     sampling,
 )
 from benchmarks.measure import Row
@@ -35,6 +36,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "read": read.run,
     "sampling": sampling.run,
     "points": points.run,
+    "sampler memory": sampler_memory.run,
 }
 RESULTS = Path(__file__).with_name("results.json")
 
