@@ -129,6 +129,7 @@ contract BatchSettlement is ForcedInbox {
     error NoStateVerifier();
     error BadStateProof();
     error StillLive(uint256 batchId);
+    error NotVoid(uint256 batchId);
     error NotAbandonable(uint256 height);
     error NothingDue(address account);
     error NotPaid(address to);
@@ -434,13 +435,14 @@ contract BatchSettlement is ForcedInbox {
 
     /// @notice A challenge that was not answered in time: its batch and all after it are void. Half
     /// of the proposer's bond is the challenger's, with the bonds of the points that nobody showed;
-    /// the other half is nobody's, so that challenging oneself costs as much.
+    /// the other half is nobody's, so that challenging oneself costs as much. Also of a batch that fell
+    /// with one before it: else a proposer would give that one up, and have its bond for this one.
     function uphold(uint256 challengeId) external {
         Challenge storage asked = _challenges[challengeId];
         if (asked.count == 0) revert ChallengeClosed(challengeId);
         if (block.timestamp <= asked.deadline) revert ResponseWindowOpen(asked.deadline);
         Batch storage batch = _batches[asked.batchId];
-        if (!_isLive(asked.batchId)) revert NotPending(batch.height);
+        if (batch.state != State.Pending) revert NotPending(batch.height);
         uint256 bond = _config.proposalBondWei;
         due[asked.challenger] += bond / 2;
         due[NOBODY] += bond - bond / 2;
@@ -449,11 +451,11 @@ contract BatchSettlement is ForcedInbox {
         _close(asked);
     }
 
-    /// @notice The bonds of the points that nobody showed of a batch that is void for another reason.
+    /// @notice The bonds of the points that nobody showed of a batch that another challenge made void.
     function dissolve(uint256 challengeId) external {
         Challenge storage asked = _challenges[challengeId];
         if (asked.count == 0) revert ChallengeClosed(challengeId);
-        if (_isLive(asked.batchId)) revert StillLive(asked.batchId);
+        if (_batches[asked.batchId].state != State.Void) revert NotVoid(asked.batchId);
         _close(asked);
     }
 
@@ -538,20 +540,21 @@ contract BatchSettlement is ForcedInbox {
         _void(batchId);
     }
 
-    /// @notice The bond of a batch that is void because one before it is.
+    /// @notice The bond of a batch that is void because one before it is, once no challenge of it is
+    /// open.
     function reclaim(uint256 batchId) external {
         Batch storage batch = _batches[batchId];
         if (batch.state != State.Pending) revert NotPending(batch.height);
         if (_isLive(batchId)) revert StillLive(batchId);
-        batch.state = State.Void;
+        if (batch.openChallenges != 0) revert ChallengesOpen(batch.openChallenges);
         due[batch.proposer] += _config.proposalBondWei;
-        emit BatchVoid(batchId, batch.height);
+        _void(batchId);
     }
 
     function _void(uint256 batchId) private {
         Batch storage batch = _batches[batchId];
+        if (_isLive(batchId)) length = batch.height;
         batch.state = State.Void;
-        length = batch.height;
         emit BatchVoid(batchId, batch.height);
     }
 

@@ -1,0 +1,82 @@
+"""A proposer's ways around a challenge: by giving up first, or by putting another batch there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from blob_specimens import opening
+from chain_under_test import Chain
+from settlement_specimens import (
+    ANSWERER,
+    BOND,
+    CHALLENGER,
+    CONFIG,
+    SEQUENCER,
+    Settled,
+    header_of,
+    root,
+)
+
+POINT_BOND = CONFIG["pointBondWei"] + CONFIG["rowBondWei"]
+WINDOW = CONFIG["responseWindow_s"]
+BURNED = "0x" + "0" * 36 + "dEaD"
+VOID = 3
+
+
+@pytest.fixture
+def settled(standing: Settled, chain: Chain) -> Settled:
+    """With two batches of the sequencer's."""
+    standing.propose(0)
+    standing.propose(1)
+    return standing
+
+
+def challenge(settled: Settled, height: int) -> None:
+    settled.chain.send(
+        settled.settlement, "challenge", height, [5], sender=CHALLENGER, value=POINT_BOND
+    )
+
+
+def give_up(settled: Settled, height: int) -> None:
+    settled.chain.send(settled.settlement, "abandon", height, sender=SEQUENCER)
+
+
+def why_not(settled: Settled, function: str, *arguments: Any) -> Any:
+    return settled.chain.refused(settled.settlement, function, *arguments)
+
+
+def burned(settled: Settled) -> int:
+    return int(settled.chain.call(settled.settlement, "due", BURNED))
+
+
+def test_who_gives_up_the_batch_before_still_answers_for_a_challenged_one(
+    settled: Settled,
+) -> None:
+    """Else two batches in a row would be withheld at the price of none."""
+    challenge(settled, 1)
+    give_up(settled, 0)
+    before = settled.due(SEQUENCER), burned(settled)
+    refusal = why_not(settled, "reclaim", 2)
+    assert (refusal.name, refusal.operands) == ("ChallengesOpen", (1,))
+    assert why_not(settled, "dissolve", 1).name == "NotVoid"
+    assert why_not(settled, "uphold", 1).name == "ResponseWindowOpen"
+    settled.chain.advance(WINDOW + 1)
+    settled.propose(0, state=root(9))
+    settled.chain.send(settled.settlement, "uphold", 1)
+    assert settled.due(CHALLENGER) == BOND // 2 + POINT_BOND
+    assert (settled.due(SEQUENCER), burned(settled)) == (before[0], before[1] + BOND // 2)
+    assert settled.batch(2)["state"] == VOID
+    assert settled.chain.call(settled.settlement, "length") == 1, "the new batch stands"
+    assert why_not(settled, "reclaim", 2).name == "NotPending"
+
+
+def test_an_answer_frees_the_bond_of_a_batch_that_fell_with_another(settled: Settled) -> None:
+    challenge(settled, 1)
+    give_up(settled, 0)
+    answer = (1, 0, header_of().serialize(), opening(1, 5))
+    settled.chain.send(settled.settlement, "respond", *answer, sender=ANSWERER)
+    before = settled.due(SEQUENCER)
+    settled.chain.send(settled.settlement, "reclaim", 2)
+    assert settled.due(SEQUENCER) == before + BOND
+    assert settled.due(ANSWERER) == POINT_BOND
