@@ -176,7 +176,7 @@ def measure(bench: Bench) -> None:
         proposal = (height, previous, state, bytes(32))
         data = settling.calldata("propose", proposal, signed, [])
         bench.transact(settlement, data, value=1, what="propose a batch" if height == 1 else "")
-        data = settling.calldata("challenge", height, [POINT])
+        data = settling.calldata("challenge", height, bytes(blob.blob_id), [POINT])
         what = "challenge a point" if height == 1 else ""
         bench.transact(settlement, data, value=1 + rows, what=what)
         opening = opening_of(blob.point(POINT), blob.aggregate[:ROW_BYTES], kzg)

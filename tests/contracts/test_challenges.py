@@ -28,6 +28,7 @@ from committee.certificate import certify
 ROWS = 3
 POINT_BOND = CONFIG["pointBondWei"] + ROWS * CONFIG["rowBondWei"]
 WINDOW = CONFIG["responseWindow_s"]
+BLOB_ID = bytes(header_of(ROWS).blob_id)
 VOID = 3
 
 
@@ -43,6 +44,7 @@ def challenge(settled: Settled, *points: int, height: int = 0) -> Sent:
         settled.settlement,
         "challenge",
         height,
+        BLOB_ID,
         list(points),
         sender=CHALLENGER,
         value=len(points) * POINT_BOND,
@@ -114,7 +116,8 @@ def test_an_unanswered_point_voids_the_batch_and_all_after_it(settled: Settled) 
 
 
 def test_challenging_oneself_costs_half_the_bond(settled: Settled) -> None:
-    settled.chain.send(settled.settlement, "challenge", 0, [1], sender=SEQUENCER, value=POINT_BOND)
+    asked = (0, BLOB_ID, [1])
+    settled.chain.send(settled.settlement, "challenge", *asked, sender=SEQUENCER, value=POINT_BOND)
     settled.chain.advance(WINDOW + 1)
     settled.chain.send(settled.settlement, "uphold", 1)
     assert settled.due(SEQUENCER) == BOND // 2 + POINT_BOND
@@ -172,7 +175,8 @@ def test_a_void_point_brings_down_a_batch_whose_payload_can_be_read(
     chain.send(settlement, "propose", proposal, certificate, [], sender=SEQUENCER, value=BOND)
     bond = chain.call(settlement, "bondOf", blob.row_count)
     points = [64 * 99, 64 * 100 + 3]
-    chain.send(settlement, "challenge", 0, points, sender=CHALLENGER, value=2 * bond)
+    asked = (0, bytes(blob.header.blob_id), points)
+    chain.send(settlement, "challenge", *asked, sender=CHALLENGER, value=2 * bond)
     header = blob.header.serialize()
     chain.send(settlement, "respond", 1, 0, header, opening_in(blob, points[0]))
     refusal = chain.refused(settlement, "respond", 1, 1, header, opening_in(blob, points[1]))
@@ -185,7 +189,7 @@ def test_a_void_point_brings_down_a_batch_whose_payload_can_be_read(
 def test_points_are_named_in_order_within_bounds_and_paid_for(settled: Settled) -> None:
     def why(points: list[int], value: int | None = None) -> str:
         paid = len(points) * POINT_BOND if value is None else value
-        return str(why_not(settled, "challenge", 0, points, value=paid).name)
+        return str(why_not(settled, "challenge", 0, BLOB_ID, points, value=paid).name)
 
     assert why([]) == "TooManyPoints"
     assert why(list(range(17))) == "TooManyPoints"
@@ -194,13 +198,13 @@ def test_points_are_named_in_order_within_bounds_and_paid_for(settled: Settled) 
     assert why([5, 4]) == "PointsOutOfOrder"
     assert why([5], POINT_BOND - 1) == "WrongBond"
     assert why([5], POINT_BOND + 1) == "WrongBond"
-    assert why_not(settled, "challenge", 1, [5], value=POINT_BOND).name == "NotPending"
+    assert why_not(settled, "challenge", 1, BLOB_ID, [5], value=POINT_BOND).name == "NotPending"
     challenge(settled, *range(0, 8192, 512))
 
 
 def test_nothing_is_challenged_after_its_period(settled: Settled) -> None:
     settled.chain.advance(CONFIG["challengePeriod_s"])
-    refusal = why_not(settled, "challenge", 0, [5], value=POINT_BOND)
+    refusal = why_not(settled, "challenge", 0, BLOB_ID, [5], value=POINT_BOND)
     assert refusal.name == "ChallengePeriodOver"
 
 
@@ -210,6 +214,7 @@ def test_points_that_the_chain_draws_can_be_answered(settled: Settled, count: in
         settled.settlement,
         "challengeDrawn",
         0,
+        BLOB_ID,
         count,
         sender=CHALLENGER,
         value=count * POINT_BOND,
@@ -224,7 +229,8 @@ def test_points_that_the_chain_draws_can_be_answered(settled: Settled, count: in
 
 def test_so_many_drawn_and_no_more(settled: Settled) -> None:
     for count in (0, 17):
-        refusal = why_not(settled, "challengeDrawn", 0, count, value=count * POINT_BOND)
+        asked = (0, BLOB_ID, count)
+        refusal = why_not(settled, "challengeDrawn", *asked, value=count * POINT_BOND)
         assert refusal.name == "TooManyPoints"
 
 

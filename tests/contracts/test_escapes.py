@@ -21,6 +21,7 @@ from settlement_specimens import (
 POINT_BOND = CONFIG["pointBondWei"] + CONFIG["rowBondWei"]
 WINDOW = CONFIG["responseWindow_s"]
 BURNED = "0x" + "0" * 36 + "dEaD"
+BLOB_ID = bytes(header_of().blob_id)
 VOID = 3
 
 
@@ -34,7 +35,13 @@ def settled(standing: Settled, chain: Chain) -> Settled:
 
 def challenge(settled: Settled, height: int) -> None:
     settled.chain.send(
-        settled.settlement, "challenge", height, [5], sender=CHALLENGER, value=POINT_BOND
+        settled.settlement,
+        "challenge",
+        height,
+        BLOB_ID,
+        [5],
+        sender=CHALLENGER,
+        value=POINT_BOND,
     )
 
 
@@ -80,3 +87,16 @@ def test_an_answer_frees_the_bond_of_a_batch_that_fell_with_another(settled: Set
     settled.chain.send(settled.settlement, "reclaim", 2)
     assert settled.due(SEQUENCER) == before + BOND
     assert settled.due(ANSWERER) == POINT_BOND
+
+
+@pytest.mark.parametrize(("function", "asked"), [("challenge", [5]), ("challengeDrawn", 1)])
+def test_a_challenge_is_of_the_blob_that_it_names(
+    settled: Settled, function: str, asked: Any
+) -> None:
+    """Else its bond would be earned by whoever first puts a batch there that can be answered."""
+    give_up(settled, 1)
+    settled.propose(1, rows=3, state=root(7))
+    refusal = settled.chain.refused(
+        settled.settlement, function, 1, BLOB_ID, asked, sender=CHALLENGER, value=POINT_BOND
+    )
+    assert (refusal.name, refusal.operands) == ("OtherBlob", (BLOB_ID, bytes(header_of(3).blob_id)))

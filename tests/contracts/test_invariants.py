@@ -194,7 +194,8 @@ class Calls(RuleBasedStateMachine):
     @rule(data=st.data(), point=st.sampled_from(POINTS))
     def challenge(self, data: st.DataObject, point: int) -> None:
         height = data.draw(st.integers(self.final, len(self.batches) - 1))
-        if self.on_settlement("challenge", height, [point], value=POINT_BOND):
+        asked = (height, bytes(header_of().blob_id), [point])
+        if self.on_settlement("challenge", *asked, value=POINT_BOND):
             self.challenges.append((len(self.challenges) + 1, point))
 
     @precondition(lambda self: self.challenges)

@@ -258,7 +258,7 @@ def test_a_final_batch_cannot_be_touched(settled: Settled) -> None:
     for function, arguments in (
         ("abandon", (0,)),
         ("submitVerdicts", (0, [], [])),
-        ("challenge", (0, [1])),
+        ("challenge", (0, bytes(32), [1])),
     ):
         refusal = settled.chain.refused(settled.settlement, function, *arguments)
         assert (refusal.name, refusal.operands) == ("NotPending", (0,))

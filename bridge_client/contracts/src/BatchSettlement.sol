@@ -350,18 +350,23 @@ contract BatchSettlement is ForcedInbox {
 
     // ------------------------------------------------------------------------- challenges
 
-    /// @notice Doubt that points of a batch can be had, in ascending order, with a bond for each.
-    function challenge(uint256 height, uint16[] calldata points)
+    /// @notice Doubt that points of a batch's blob can be had, in ascending order, with a bond for
+    /// each. The blob is named, for its proposer could put another batch there before the challenge.
+    function challenge(uint256 height, bytes32 blobId, uint16[] calldata points)
         external
         payable
         returns (uint256)
     {
-        return _open(height, points);
+        return _open(height, blobId, points);
     }
 
     /// @notice The same for `count` points that the chain draws. The challenger could name others,
     /// and whoever makes this block can choose among draws: no less than by naming them.
-    function challengeDrawn(uint256 height, uint256 count) external payable returns (uint256) {
+    function challengeDrawn(uint256 height, bytes32 blobId, uint256 count)
+        external
+        payable
+        returns (uint256)
+    {
         if (count > MAX_POINTS_A_CHALLENGE) revert TooManyPoints(count, MAX_POINTS_A_CHALLENGE);
         uint16[] memory points = new uint16[](count);
         bytes32 seed = keccak256(
@@ -373,12 +378,16 @@ contract BatchSettlement is ForcedInbox {
             uint256 drawn = uint256(keccak256(abi.encode(seed, i))) % stretch;
             points[i] = uint16(i * stretch + drawn);
         }
-        return _open(height, points);
+        return _open(height, blobId, points);
     }
 
-    function _open(uint256 height, uint16[] memory points) private returns (uint256 challengeId) {
+    function _open(uint256 height, bytes32 blobId, uint16[] memory points)
+        private
+        returns (uint256 challengeId)
+    {
         uint256 batchId = _pending(height);
         Batch storage batch = _batches[batchId];
+        if (batch.blobId != blobId) revert PointOpening.OtherBlob(blobId, batch.blobId);
         uint256 end = batch.proposedAt + _config.challengePeriod_s;
         if (block.timestamp >= end) revert ChallengePeriodOver(end);
         uint256 count = points.length;
