@@ -89,6 +89,18 @@ def test_an_answer_frees_the_bond_of_a_batch_that_fell_with_another(settled: Set
     assert settled.due(ANSWERER) == POINT_BOND
 
 
+def test_giving_up_while_a_challenge_may_come_costs_as_much_as_challenging_oneself(
+    settled: Settled,
+) -> None:
+    """Else withholding would be free: whoever sees a challenge coming gives up before it."""
+    give_up(settled, 1)
+    assert (settled.due(SEQUENCER), burned(settled)) == (BOND // 2, BOND // 2)
+    settled.chain.advance(CONFIG["challengePeriod_s"])
+    give_up(settled, 0)
+    assert (settled.due(SEQUENCER), burned(settled)) == (BOND // 2 + BOND, BOND // 2)
+    assert settled.chain.balance(settled.settlement.address) == 2 * BOND
+
+
 @pytest.mark.parametrize(("function", "asked"), [("challenge", [5]), ("challengeDrawn", 1)])
 def test_a_challenge_is_of_the_blob_that_it_names(
     settled: Settled, function: str, asked: Any

@@ -240,7 +240,7 @@ def test_a_proposer_may_give_its_batch_up_and_others_may_not(settled: Settled) -
     assert settled.chain.refused(settled.settlement, "reclaim", 2).name == "NotPending"
     settled.chain.send(settled.settlement, "reclaim", 3)
     assert settled.chain.refused(settled.settlement, "reclaim", 3).name == "NotPending"
-    assert settled.due(SEQUENCER) == 2 * BOND
+    assert settled.due(SEQUENCER) == BOND // 2 + BOND
     settled.propose(1, state=root(55))
     assert settled.chain.call(settled.settlement, "chain", 1) == 4
 
