@@ -100,6 +100,15 @@ def test_available_lapses_and_withheld_stands(settled: Settled) -> None:
     assert counted(settled) == (0, 1)
 
 
+def test_verdicts_may_be_deployed_never_to_lapse(chain: Chain) -> None:
+    settled = Settled.on(chain, verdictLifetime_s=2**64 - 1)
+    settled.propose(0)
+    settled.approve(0)
+    chain.advance(PERIOD)
+    assert counted(settled) == (2, 0)
+    chain.send(settled.settlement, "finalize", 0)
+
+
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
@@ -210,7 +219,14 @@ def test_two_verdicts_of_one_moment_cost_the_stake(settled: Settled) -> None:
             sign(other, chain_id, by).signature,
         )
 
-    for innocent in (pair(first, first), pair(first, later), pair(first, second, SAMPLERS[1])):
+    unsure = settled.verdict(finding=Finding.INCONCLUSIVE, error=Fraction(1))
+    for innocent in (
+        pair(first, first),
+        pair(first, later),
+        pair(first, second, SAMPLERS[1]),
+        pair(unsure, first),  # by another rule, or from a session that was cut off
+        pair(second, unsure),
+    ):
         assert chain.refused(registry, "slash", *innocent).name == "NoContradiction"
     before = chain.balance("0x" + "0" * 36 + "dead")
     chain.send(registry, "retire", bytes(key.address), sender=REGISTRAR)

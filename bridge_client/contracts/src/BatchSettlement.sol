@@ -317,10 +317,8 @@ contract BatchSettlement is ForcedInbox {
         if (verdict.blobId != batch.blobId || verdict.keysetHash != batch.keysetHash) {
             revert OtherBlob(verdict.blobId, verdict.keysetHash);
         }
+        if (!verdict.isConclusive()) revert Inconclusive(verdict.verdict);
         bool isAvailable = verdict.verdict == VerdictSignatures.AVAILABLE;
-        if (!isAvailable && verdict.verdict != VerdictSignatures.WITHHELD) {
-            revert Inconclusive(verdict.verdict);
-        }
         if (verdict.errorBound1e18 > MAX_ERROR_1E18) {
             revert WeakVerdict(verdict.errorBound1e18, MAX_ERROR_1E18);
         }
@@ -344,7 +342,7 @@ contract BatchSettlement is ForcedInbox {
             if (!_config.samplers.isActive(speakers[i])) continue;
             Voice memory voice = voices[batchId][speakers[i]];
             if (voice.verdict == VerdictSignatures.WITHHELD) ++withheld;
-            else if (voice.time + _config.verdictLifetime_s >= block.timestamp) ++available;
+            else if (block.timestamp - voice.time <= _config.verdictLifetime_s) ++available;
         }
     }
 

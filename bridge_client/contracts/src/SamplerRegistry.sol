@@ -93,7 +93,7 @@ contract SamplerRegistry {
         _pay(sampler, record.stake);
     }
 
-    /// @notice Show that a sampler said two things of one blob at one moment.
+    /// @notice Show that a sampler called one blob both available and withheld at one moment.
     function slash(
         Verdict calldata first,
         bytes calldata firstSignature,
@@ -103,7 +103,8 @@ contract SamplerRegistry {
         address sampler = first.signerOf(firstSignature);
         bool isContradiction = sampler == second.signerOf(secondSignature)
             && first.blobId == second.blobId && first.keysetHash == second.keysetHash
-            && first.time == second.time && first.verdict != second.verdict;
+            && first.time == second.time && first.verdict != second.verdict
+            && first.isConclusive() && second.isConclusive();
         if (!isContradiction) revert NoContradiction();
         Sampler memory record = samplers[sampler];
         if (record.standing != Standing.Leaving) {

@@ -32,6 +32,11 @@ library VerdictSignatures {
         "Verdict(bytes32 blobId,bytes32 keysetHash,uint8 verdict,uint8 unit,uint8 rule,uint32 asked,uint32 held,uint32 failed,uint64 errorBound1e18,uint64 time)"
     );
 
+    /// @notice Whether it says anything: *inconclusive* neither helps, nor objects, nor contradicts.
+    function isConclusive(Verdict calldata verdict) internal pure returns (bool) {
+        return verdict.verdict == AVAILABLE || verdict.verdict == WITHHELD;
+    }
+
     /// @notice The signer. The signature is r ‖ s ‖ v, its s in the lower half; another is refused
     /// with one of ECDSA's errors.
     function signerOf(Verdict calldata verdict, bytes calldata signature)
