@@ -84,6 +84,7 @@ def _usage(ground: Ground, founding: Founding, url: str) -> list[str]:
     return [
         f"A sampler doubts them; its verdicts are signed by {address}.",
         "",
+        f"  holdfast sampler watch {url}   # the same as a page: {url} in a browser",
         f"  holdfast sampler check ID --keyset {founding.keyset}   # another one, once",
         f"  holdfast sampler evidence ID --directory {ground.directory}/{SAMPLER}/data",
         f"  curl '{url}/v1/verdicts/ID?wait=30'",
