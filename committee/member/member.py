@@ -110,8 +110,8 @@ class Member:
         with self.metrics.store_seconds.time():
             stored = await workers.store.run(self._put, order)
         order.keep()
-        if stored.created:
-            self.node.events.publish(stored.cursor)
+        # Of a repeat too: it is a new place in the feed where the blob moved.
+        self.node.events.publish(stored.cursor)
         signature = await self.signer.sign(order.attestation)
         self.metrics.attested.labels("new" if stored.created else "again").inc()
         self.metrics.last_attested.set(self.node.clock())

@@ -52,7 +52,7 @@ class Intake:
         metrics: NodeMetrics,
         announce: Callable[[int], None],
     ) -> None:
-        """`announce` gets the feed cursor of each blob that is stored for the first time."""
+        """`announce` gets the feed cursor of each blob that is stored, known already or not."""
         self._encode = encode
         self._store = store
         self._workers = workers
@@ -96,9 +96,8 @@ class Intake:
         del payload
         stored = await self._workers.store.run(self._put, blob, key.expires_at, label)
         # Durable from here on: a crash after this line loses nothing but the answer.
-        if stored.created:
-            self._announce(stored.cursor)
-        else:
+        self._announce(stored.cursor)  # of a repeat too: it is a new place where the blob moved
+        if not stored.created:
             await self._workers.store.run(self._mend, blob)
         return Taken(header=blob.header, expires_at=stored.expires_at, created=stored.created)
 

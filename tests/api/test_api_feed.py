@@ -100,6 +100,16 @@ async def test_a_stream_brings_what_is_stored_from_now_on(running: Running) -> N
     assert (event["blob_id"], event["label"]) == (posted["blob_id"], "new")
 
 
+async def test_a_stream_brings_a_blob_that_moves_to_a_later_expiry(running: Running) -> None:
+    posted = await running.post(b"again")
+    async with events(running) as following, asyncio.timeout(20):
+        running.clock.now += 7200
+        moved = await running.post(b"again")
+        event = await following()
+    assert (event["blob_id"], event["cursor"]) == (posted["blob_id"], 2)
+    assert event["expires_at"] == moved["expires_at"] == posted["expires_at"] + 7200
+
+
 async def test_a_stream_resumes_after_the_last_event_seen(running: Running) -> None:
     posted = [await running.post(bytes([number])) for number in range(1, 4)]
     async with events(running, Last_Event_ID="1") as following:
