@@ -137,10 +137,13 @@ class Certifying:
         value = self._database.get_many([layout.wanted_key(bucket, blob_id)])[0]
         return None if value is None else parse_wanted(bucket, blob_id, value)
 
-    def wanted_anywhere(self, blob_id: BlobId) -> bool:
-        """Whether the blob is wanted until any expiry that has not been pruned."""
-        keys = [layout.wanted_key(bucket, blob_id) for bucket in self._ledger.wanted]
-        return bool(keys) and any(value is not None for value in self._database.get_many(keys))
+    def wanted_latest(self, blob_id: BlobId) -> Bucket | None:
+        """The last bucket that has not been pruned in which the blob is wanted; None if none."""
+        buckets = sorted(self._ledger.wanted, reverse=True)
+        keys = [layout.wanted_key(bucket, blob_id) for bucket in buckets]
+        values = self._database.get_many(keys) if keys else []
+        found = zip(buckets, values, strict=True)
+        return next((bucket for bucket, value in found if value is not None), None)
 
     def wanted_in(self, bucket: Bucket, after: BlobId | None, limit: int) -> list[Wanted]:
         """At most `limit` blobs wanted in a bucket, by blob id, behind `after`."""

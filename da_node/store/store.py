@@ -218,9 +218,12 @@ class Store:
         try:
             record = self._reader.stored(blob_id)
         except (UnknownBlob, Pruned) as error:
-            if self._certifying.wanted_anywhere(blob_id):
+            wanted = self._certifying.wanted_latest(blob_id)
+            if wanted is None:
+                raise
+            if is_served(expiry_of(wanted), self._clock()):
                 raise NotEnough(unit="columns", held=0, needed=DATA_COLUMNS) from error
-            raise
+            raise Pruned(blob_id=blob_id.hex0x, expired_at=expiry_of(wanted)) from error
         if not is_served(record.expires_at, self._clock()):
             raise Pruned(blob_id=blob_id.hex0x, expired_at=record.expires_at)
         return record

@@ -68,6 +68,20 @@ def test_what_never_came_is_wanted_until_its_columns_are_here(
     assert keep(store, offer(blob)) == [Kept(taken=False, cursor=None, wanted=False)]
 
 
+def test_what_never_came_is_over_with_its_expiry(
+    open_store: Open, blobs: list[EncodedBlob], clock: Clock
+) -> None:
+    store, blob = open_store(), blobs[0]
+    keep(store, offer(blob), offer(blob, LATER))
+    for clock.now in (EXPIRY, LATER - 1):
+        with pytest.raises(NotEnough):
+            store.record(blob.blob_id)
+    clock.now = LATER
+    with pytest.raises(Pruned) as caught:
+        store.record(blob.blob_id)
+    assert caught.value.expired_at == LATER
+
+
 def test_what_is_here_only_until_an_earlier_expiry_moves_along(
     open_store: Open, blobs: list[EncodedBlob]
 ) -> None:
