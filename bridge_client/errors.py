@@ -4,6 +4,10 @@ Rejected
 ├── Reverted            422  a contract refused
 ├── OtherChain          422  the endpoint's chain is not the journal's
 ├── OtherIntent         409  the journal has other content under the same purpose
+├── NoContract          422  nothing, or something else, lies at an address
+├── NoBatch             404  no pending batch stands at a height
+├── CannotRely          422  a certificate is not one that the settlement would take
+├── GateClosed          409  a batch cannot become final by waiting
 ├── FeeTooHigh          422  L1 costs more than this client may pay
 └── Displaced           409  another transaction has used the nonce of ours
 Unavailable
@@ -11,6 +15,7 @@ Unavailable
 ├── L1Refused           503  the endpoint answered with an error
 ├── L1FalseAnswer       502  what the endpoint says contradicts itself
 ├── L1Lags              503  the endpoint is behind what it, or the clock, said before
+├── GateTimeout         504  what a gate waits for did not come in time
 ├── L1TooSlow           504  a transaction is not confirmed in time; it is not forgotten
 ├── JournalFault        503  the journal's disk or database failed
 ├── JournalInUse        503  another process has the journal open
@@ -62,6 +67,66 @@ class OtherIntent(Rejected):
     template = "the journal has {purpose} with other content, as transaction {transaction}"
     purpose: str
     transaction: str
+
+
+@dataclass(eq=False, kw_only=True)
+class NoContract(Rejected):
+    """A contract lies where the caller says."""
+
+    status = 422
+    code = "l1_no_contract"
+    template = "there is no {name} at {address}"
+    name: str
+    address: str
+
+
+@dataclass(eq=False, kw_only=True)
+class NoBatch(Rejected):
+    """Batches stand at heights 0, 1, 2, … without a gap."""
+
+    status = 404
+    code = "no_batch"
+    template = (
+        "no batch stands at height {height}; there are {length}, {final_length} of them final"
+    )
+    height: int
+    length: int
+    final_length: int
+
+
+@dataclass(eq=False, kw_only=True)
+class CannotRely(Rejected):
+    """A settlement takes certificates of keysets in force that outlast every dispute."""
+
+    status = 422
+    code = "cannot_rely"
+    template = "the settlement does not take the certificate of {blob_id}: {reason}"
+    blob_id: str
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class GateClosed(Rejected):
+    """A batch is void, or objected to: no waiting makes it final."""
+
+    status = 409
+    code = "gate_closed"
+    template = "batch {batch} does not become final: {reason}"
+    batch: int
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class GateTimeout(Unavailable):
+    """A gate waits within bounds."""
+
+    status = 504
+    code = "gate_timeout"
+    template = "waited {bound_s} s for {what}; still lacking: {lacking}"
+    advice = "the same command goes on waiting"
+    what: str
+    bound_s: float
+    lacking: str
 
 
 @dataclass(eq=False, kw_only=True)

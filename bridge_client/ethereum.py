@@ -15,12 +15,15 @@ from bridge_client.artifacts import Artifact
 
 _limit = sys.getrecursionlimit()
 try:
+    from eth_abi.exceptions import DecodingError
     from web3 import Web3
     from web3.utils.abi import get_abi_element
 finally:
     sys.setrecursionlimit(_limit)
 
 SELECTOR_BYTES: Final = 4
+_ERROR_SELECTOR: Final = bytes.fromhex("08c379a0")
+"""Of `Error(string)`, the compiler's own."""
 _OFFLINE: Final = Web3()
 
 
@@ -34,6 +37,15 @@ class Revert:
     """In the error's order; the bytes themselves where the error is unknown."""
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of a contract."""
+
+    name: str
+    fields: dict[str, Any]
+    """By name: int, bool, bytes, addresses as 0x-hex in lower case, lists of these."""
+
+
 class Interface:
     """How to call one contract."""
 
@@ -43,6 +55,7 @@ class Interface:
         self._errors = {
             _selector(entry): entry for entry in artifact.abi if entry["type"] == "error"
         }
+        self._events = {_digest(entry): entry for entry in artifact.abi if entry["type"] == "event"}
 
     def creation(self, *arguments: Any) -> bytes:
         """What a transaction that creates the contract carries."""
@@ -57,6 +70,32 @@ class Interface:
         entry: Any = get_abi_element(self._artifact.abi, function)
         return tuple(_OFFLINE.codec.decode(_types(entry["outputs"]), data))
 
+    def fields(self, function: str, data: bytes) -> dict[str, Any]:
+        """A function's one answer, a struct, by its members' names."""
+        entry: Any = get_abi_element(self._artifact.abi, function)
+        (output,) = entry["outputs"]
+        return _named(output["components"], self.result(function, data)[0])
+
+    def event(self, topics: Sequence[bytes], data: bytes) -> Happened | None:
+        """What a log says; None where it is none of this contract's. ValueError for a log that is
+        not as its event has it.
+        """
+        entry = self._events.get(topics[0]) if topics else None
+        if entry is None:
+            return None
+        inputs = entry["inputs"]
+        indexed = [one for one in inputs if one["indexed"]]
+        plain = [one for one in inputs if not one["indexed"]]
+        if len(topics) != 1 + len(indexed):
+            raise ValueError(f"{entry['name']} has {len(indexed)} topics, not {len(topics) - 1}")
+        try:
+            found = dict(zip(_names(plain), _decoded(_types(plain), data), strict=True))
+            for one, topic in zip(indexed, topics[1:], strict=True):
+                (found[one["name"]],) = _decoded(_types([one]), topic)
+        except DecodingError as error:
+            raise ValueError(f"{entry['name']}: {error}") from None
+        return Happened(entry["name"], {name: found[name] for name in _names(inputs)})
+
     def revert(self, data: bytes) -> Revert:
         """Why a call was refused, from the bytes that came back."""
         entry = self._errors.get(data[:SELECTOR_BYTES])
@@ -64,6 +103,29 @@ class Interface:
             return Revert("", (data,))
         operands = _OFFLINE.codec.decode(_types(entry["inputs"]), data[SELECTOR_BYTES:])
         return Revert(entry["name"], tuple(operands))
+
+
+def said(data: bytes) -> str:
+    """What a contract refused with in words (`require` with a text); empty where there are none."""
+    if data[:SELECTOR_BYTES] != _ERROR_SELECTOR:
+        return ""
+    try:
+        (text,) = _decoded(["string"], data[SELECTOR_BYTES:])
+    except DecodingError:
+        return ""
+    return str(text)
+
+
+def _decoded(types: list[str], data: bytes) -> tuple[Any, ...]:
+    return tuple(_OFFLINE.codec.decode(types, data))
+
+
+def _named(entries: Sequence[dict[str, Any]], values: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(_names(entries), values, strict=True))
+
+
+def _names(entries: Sequence[dict[str, Any]]) -> list[str]:
+    return [entry["name"] for entry in entries]
 
 
 def _types(entries: Sequence[dict[str, Any]]) -> list[str]:
@@ -79,5 +141,8 @@ def _type(entry: dict[str, Any]) -> str:
 
 
 def _selector(entry: dict[str, Any]) -> bytes:
-    signature = f"{entry['name']}({','.join(_types(entry['inputs']))})"
-    return bytes(Web3.keccak(text=signature)[:SELECTOR_BYTES])
+    return _digest(entry)[:SELECTOR_BYTES]
+
+
+def _digest(entry: dict[str, Any]) -> bytes:
+    return bytes(Web3.keccak(text=f"{entry['name']}({','.join(_types(entry['inputs']))})"))

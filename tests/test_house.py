@@ -120,6 +120,8 @@ PURE |= {
         "transactions",
         "l1.answers",
         "journal.records",
+        "settlement",
+        "verdicts",
     )
 }
 """The pure modules beside `da_node.coding`."""

@@ -154,10 +154,14 @@ class Journal:
     # ------------------------------------------------------------ watchers
 
     def remembered(self, watcher: str) -> list[Place]:
-        """Blocks up to which a watcher has read, the newest first, at most 256."""
+        """Blocks up to which a watcher has read, and those in which it has seen something: at most
+        256, the newest first.
+        """
         with self._database.reading() as sql:
             rows = sql.execute(
-                "SELECT number, hash FROM read WHERE watcher = ? ORDER BY number DESC", (watcher,)
+                "SELECT number, hash FROM read WHERE watcher = ? UNION "
+                "SELECT number, hash FROM sightings WHERE watcher = ? ORDER BY number DESC LIMIT ?",
+                (watcher, watcher, REMEMBERED_BLOCKS),
             )
             return [Place(number=number, hash=bytes(hash_)) for number, hash_ in rows]
 

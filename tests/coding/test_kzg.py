@@ -12,10 +12,11 @@ from coding_specimens import ONE_ROW, real_blob
 from da_node.coding import LocalKzg, local_prover, local_verifier
 from da_node.coding.kzg import load_setup
 from da_node.coding.parameters import MODULUS
-from da_node.errors import Bug
+from da_node.errors import Bug, NotEnough
 
 SOURCE = real_blob(ONE_ROW)
 CELL = SOURCE.column(5)
+KZG = LocalKzg()
 
 
 def holds(**changed: Any) -> bool:
@@ -106,3 +107,16 @@ def test_another_setup_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
     path.write_text("4096\n65\n")
     with pytest.raises(Bug, match="the public setup has"):
         load_setup(path, 0)
+
+
+@pytest.mark.parametrize("columns", [range(64), range(64, 128), range(1, 128, 2), range(30, 128)])
+def test_any_64_cells_give_back_the_row(columns: range) -> None:
+    row = b"".join(SOURCE.column(column).cell for column in range(64))
+    cells = {column: SOURCE.column(column).cell for column in columns}
+    assert KZG.recover_row(cells) == row
+
+
+def test_63_cells_do_not() -> None:
+    cells = {column: SOURCE.column(column).cell for column in range(63)}
+    with pytest.raises(NotEnough, match="63"):
+        KZG.recover_row(cells)
