@@ -144,7 +144,8 @@ def picture(key: int, subject: Subject, session: Session, now_s: float) -> Sessi
         seen_at=subject.seen_at,
         began_at=subject.began_at,
         deadline_at=subject.began_at + session.deadline_s - session.began_s,
-        ended_at=now_s if session.is_over else None,
+        # The session's own clock never goes back, which the other may.
+        ended_at=max(now_s, subject.began_at + steps[-1][0] / 1000) if session.is_over else None,
         expires_at=subject.expires_at,
         wanted=subject.wanted,
         error=steps[-1][1],

@@ -15,7 +15,7 @@ from rich.text import Text
 from da_node.service import printable
 from sampler.live.picture import COLUMNS, Health, MemberPicture, SessionPicture
 from sampler.live.updates import Mirror, Overview, SeenMember, VerdictLine
-from sampler.live.wording import chance_text, clock_text, seconds_text, short_id
+from sampler.live.wording import bytes_text, chance_text, clock_text, seconds_text, short_id
 
 ACROSS: Final = 32
 """Columns of the matrix in one line, each two characters wide."""
@@ -69,7 +69,7 @@ class SessionView:
             f" {printable(one.label)}" if one.label else "",
             "  ",
             (printable(one.stage), style),
-            f"  {one.payload_bytes:,} bytes, {printable(one.rule)}",
+            f"  {bytes_text(one.payload_bytes)}, {printable(one.rule)}",
             f", without members {', '.join(map(str, one.left_out))}" if one.left_out else "",
         )
         yield Text.assemble(

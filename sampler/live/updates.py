@@ -211,4 +211,6 @@ class Mirror:
         under_way = [one for one in self.sessions.values() if not one.is_over]
         if under_way:
             return max(under_way, key=lambda one: one.key)
-        return max(self.sessions.values(), key=lambda one: one.ended_at or 0.0, default=None)
+        return max(
+            self.sessions.values(), key=lambda one: (one.ended_at or 0.0, one.key), default=None
+        )

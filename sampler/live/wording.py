@@ -34,6 +34,14 @@ def seconds_text(span_s: float) -> str:
     return f"{round(span_s / 3600)} h" if span_s < 172_800 else f"{round(span_s / 86_400)} d"
 
 
+def bytes_text(count: int) -> str:
+    """`1.9 MiB`, `16 MiB`, `293 KiB`: rounded, unlike sizes in settings."""
+    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if count >= unit:
+            return f"{count / unit:.{1 if count < 10 * unit else 0}f} {name}"
+    return f"{count} B"
+
+
 def short_id(text: str) -> str:
     """The beginning and the end of a long hex string."""
     return text if len(text) <= 16 else f"{text[:10]}…{text[-4:]}"

@@ -35,6 +35,8 @@ FLAGS: Final = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-port=0",
 )
+PICTURES: Final = os.environ.get("HOLDFAST_PICTURES")
+"""A directory for screenshots."""
 WAIT_S: Final = 20.0
 """A bound on every wait, which no passing test comes near."""
 
@@ -198,6 +200,11 @@ class Page:
     async def screenshot(self, *, whole: bool = False) -> bytes:
         answer = await self.call("Page.captureScreenshot", captureBeyondViewport=whole)
         return base64.b64decode(answer["data"])
+
+    async def keep(self, name: str, *, whole: bool = False) -> None:
+        """A screenshot for a person to look at, where one wants any."""
+        if PICTURES:
+            (Path(PICTURES) / f"{name}.png").write_bytes(await self.screenshot(whole=whole))
 
 
 @asynccontextmanager

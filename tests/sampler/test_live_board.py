@@ -201,6 +201,25 @@ def test_a_member_that_goes_on_being_silent_is_counted_until_it_answers() -> Non
     assert (again.health, again.silent_in_a_row, again.sessions) == ("answers", 0, 4)
 
 
+def test_what_is_under_way_is_looked_at_first_then_what_ended_last() -> None:
+    board = Board(boot=BOOT)
+    reader = Reader(board)
+    session = start(custody(), 3)
+    run(session, honest())
+    for number, ended_s in ((3, 10.0), (4, 20.0), (5, 20.0)):  # at the same moment: the newer
+        with board.sampling(subject(number)) as shown:
+            board.ended(shown, session, BEGAN_AT + ended_s)
+    reader.look()
+    assert reader.mirror.foremost is not None
+    assert reader.mirror.foremost.blob_id == subject(5).blob_id.hex0x
+    under_way = start(custody(), 6)
+    under_way.begin_due(0.0)
+    with board.sampling(subject(6)) as shown, board.sampling(subject(7)):
+        shown.watch(under_way)
+        reader.look()
+        assert reader.mirror.foremost.blob_id == subject(6).blob_id.hex0x
+
+
 @pytest.mark.parametrize("text", ["", "1", "0badcafe", "0badcafe-", "0BADCAFE-1", "0badcafe-1 "])
 def test_what_is_no_place_is_refused(text: str) -> None:
     with pytest.raises(MalformedRequest, match="Last-Event-ID"):

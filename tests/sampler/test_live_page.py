@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -28,9 +26,6 @@ from da_node.service.http.answers import json_answer
 from da_node.service.http.routes import JSON, Route
 from sampler.live.picture import SessionPicture
 
-PICTURES = os.environ.get("HOLDFAST_PICTURES")
-"""A directory for screenshots, to be looked at by a person."""
-
 
 @pytest.fixture(scope="module")
 def devtools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -47,11 +42,6 @@ async def page(devtools: str) -> AsyncIterator[Page]:
             url for url in page.requests if not url.startswith(("http://127.0.0.1:", "about:"))
         ]
         assert asked == []
-
-
-async def keep(page: Page, name: str, *, whole: bool = False) -> None:
-    if PICTURES:
-        (Path(PICTURES) / f"{name}.png").write_bytes(await page.screenshot(whole=whole))
 
 
 def play(stage: Stage, number: int, world: World, *, until_s: float = 1e9) -> SessionPicture | None:
@@ -147,9 +137,9 @@ async def test_columns_fill_up_and_a_silent_members_are_marked(page: Page) -> No
         )
         assert listed == ["withheld", "inconclusive", "available", "available", "available"]
         assert "denies" in await page.text("#seen")
-        await keep(page, "1280-light")
+        await page.keep("1280-light")
         await page.prefer("dark")
-        await keep(page, "1280-dark", whole=True)
+        await page.keep("1280-dark", whole=True)
 
 
 def _pictures(stage: Stage) -> list[SessionPicture]:
@@ -168,7 +158,7 @@ async def test_it_can_be_read_on_a_phone(page: Page, scheme: str) -> None:
         play(stage, 7, withholding(7))
         await page.open(url)
         await page.until("document.querySelectorAll('#verdict-list button').length === 2")
-        await keep(page, f"phone-{scheme}", whole=True)
+        await page.keep(f"phone-{scheme}", whole=True)
         # Nothing sticks out at the side, and what is to be tapped is large enough for a finger.
         assert await page.evaluate("document.documentElement.scrollWidth") == 390
         heights = await page.evaluate(
@@ -279,7 +269,7 @@ async def test_evidence_opens_by_key_shows_every_question_and_runs_nothing(page:
         # A member's own words are words.
         assert "<img src=x onerror=alert(1)>" in text
         assert await page.evaluate("document.querySelectorAll('#evidence img').length") == 0
-        await keep(page, "evidence")
+        await page.keep("evidence")
         await page.press("Escape", 27)
         await page.until("!document.querySelector('#evidence').open")
         focused = await page.evaluate("document.activeElement.dataset.cursor")

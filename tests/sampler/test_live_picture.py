@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from committee_shapes import custody
 from link_simulation import plan_of
-from live_specimens import honest, one_silent, watched, withholding
+from live_specimens import BEGAN_AT, honest, one_silent, subject, watched, withholding
 
 from sampler.confidence import WANTED_ERROR, Rule, chance
 from sampler.live.curve import MOST_STEPS, curve
-from sampler.live.picture import Health, SessionPicture
+from sampler.live.picture import Health, SessionPicture, picture
 from sampler.session import Stage
 
 
@@ -91,6 +91,14 @@ def test_what_is_under_way_is_counted_by_member() -> None:
     assert {one.health for one in first.members} <= {Health.WAITED_FOR, Health.ANSWERS}
     assert sum(member.under_way for member in seen[-1].members) == 0
     assert session.is_over
+
+
+def test_a_clock_that_goes_back_gives_no_session_that_ends_before_its_answers() -> None:
+    session, seen = watched(honest())
+    last_ms = seen[-1].curve[-1][0]
+    assert last_ms > 0
+    shown = picture(1, subject(3), session, BEGAN_AT - 3600)
+    assert shown.ended_at == pytest.approx(BEGAN_AT + last_ms / 1000)
 
 
 def test_a_picture_survives_its_journey() -> None:

@@ -154,6 +154,7 @@ async def test_a_person_sees_a_batch_withheld_and_why(
             )
             await page.until(f"{LIST}.includes({short!r})")
             assert "withheld" in await page.text("#verdict-list li")
+            await page.keep("withheld")
             await page.evaluate("document.querySelector('#verdict-list button').click()")
             await page.until("document.querySelector('#evidence table')")
             text = await page.text("#evidence")

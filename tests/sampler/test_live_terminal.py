@@ -32,7 +32,7 @@ from sampler.live.following import Following
 from sampler.live.picture import SessionPicture, picture
 from sampler.live.terminal import SessionView, View, verdict_text
 from sampler.live.updates import Mirror, Update
-from sampler.live.wording import chance_text, seconds_text
+from sampler.live.wording import bytes_text, chance_text, seconds_text
 
 
 def drawn(view: object, width: int = 100, height: int = 40) -> list[str]:
@@ -153,6 +153,14 @@ def test_a_chance_in_words(error: float, text: str) -> None:
 )
 def test_a_span_in_words(span_s: float, text: str) -> None:
     assert seconds_text(span_s) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(1, "1 B"), (300_000, "293 KiB"), (2_000_000, "1.9 MiB"), (16 << 20, "16 MiB")],
+)
+def test_a_size_in_words(count: int, text: str) -> None:
+    assert bytes_text(count) == text
 
 
 async def test_a_sampler_is_followed_over_its_restart() -> None:

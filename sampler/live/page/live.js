@@ -33,7 +33,7 @@ export class Live extends EventTarget {
   foremost() {
     let found = null;
     for (const one of this.sessions.values()) {
-      if (found === null || rank(one) > rank(found)) found = one;
+      if (found === null || isBefore(one, found)) found = one;
     }
     return found;
   }
@@ -58,6 +58,8 @@ export class Live extends EventTarget {
   }
 }
 
-function rank(session) {
-  return session.ended_at === null ? 1e12 + session.key : session.ended_at;
+// Whether one is to be looked at rather than the other.
+function isBefore(one, other) {
+  const [end, otherEnd] = [one.ended_at ?? Infinity, other.ended_at ?? Infinity];
+  return end === otherEnd ? one.key > other.key : end > otherEnd;
 }
