@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -64,6 +65,7 @@ def running_chromium(directory: Path) -> Iterator[str]:
     )
     assert process.stderr is not None
     said = []
+    draining: threading.Thread | None = None
     try:
         for line in process.stderr:
             said.append(line)
@@ -71,11 +73,16 @@ def running_chromium(directory: Path) -> Iterator[str]:
                 break
         else:
             pytest.fail(f"Chromium ended: {''.join(said)[-2000:]}")
+        # What it says from here on is read, or it would wait for room in the pipe, and not kept.
+        draining = threading.Thread(target=process.stderr.read, daemon=True)
+        draining.start()
         yield line.removeprefix("DevTools listening on ").strip()
     finally:
         # Its own group: its children hold the directory.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(WAIT_S)
+        if draining is not None:
+            draining.join(WAIT_S)
         process.stderr.close()
 
 
