@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from committee.documents import Committee, Member, committee_of
 from committee.errors import DispersalFailed
 from committee.member.serving import running_member
 from committee.member.settings import MemberSettings
+from committee.parameters import HOUR_S
 from committee.signing.signer import LocalSigner
 from da_node.client import Client, RetryPolicy
 from da_node.coding import BlobId
@@ -40,6 +42,8 @@ class Devnet:
     url: str
     members: list[str]
     stops: list[AsyncExitStack]
+    ahead_s: list[int]
+    """What each member's clock says too much."""
 
     async def has_certificate(self, blob_id: BlobId, members: list[int]) -> bool:
         for index in members:
@@ -60,11 +64,15 @@ def introduced(urls: list[str]) -> Committee:
     return committee_of(keyset(), members)
 
 
+def clock(ahead_s: list[int], member: int) -> int:
+    return NOW + ahead_s[member]
+
+
 @pytest.fixture
 async def devnet(tmp_path: Path) -> AsyncIterator[Devnet]:
     elsewhere = introduced([f"http://127.0.0.1:{1 + index}" for index in range(4)])
     async with AsyncExitStack() as stack:
-        urls, stops = [], []
+        urls, stops, ahead_s = [], [], [0] * 4
         for index in range(4):
             own = await stack.enter_async_context(AsyncExitStack())
             _, url = await own.enter_async_context(
@@ -79,7 +87,7 @@ async def devnet(tmp_path: Path) -> AsyncIterator[Devnet]:
                     kzg=KzgPool(1, RememberingExecutor),
                     committees=[elsewhere],
                     signer=LocalSigner(secret(index)),
-                    clock=lambda: NOW,
+                    clock=partial(clock, ahead_s, index),
                 )
             )
             urls.append(url)
@@ -95,7 +103,7 @@ async def devnet(tmp_path: Path) -> AsyncIterator[Devnet]:
                 clock=lambda: NOW,
             )
         )
-        yield Devnet(url, urls, stops)
+        yield Devnet(url, urls, stops, ahead_s)
 
 
 async def test_one_member_fewer_still_certifies_two_fewer_are_told_and_all_is_read_back(
@@ -131,6 +139,28 @@ async def test_one_member_fewer_still_certifies_two_fewer_are_told_and_all_is_re
         )
     async with Client([devnet.members[1], devnet.members[3]], kzg=kzg()) as reader:
         assert await reader.get_range(receipt.blob_id, 1000, 2000) == PAYLOAD[1000:2000]
+
+
+@pytest.mark.parametrize("ahead_s", [HOUR_S, -HOUR_S], ids=["ahead", "behind"])
+async def test_a_member_whose_clock_is_an_hour_off_signs_nothing_and_serves_what_it_has(
+    devnet: Devnet, ahead_s: int
+) -> None:
+    async with Client(devnet.url, kzg=kzg(), policy=RetryPolicy(attempts=1)) as rollup:
+        before = await rollup.post(PAYLOAD)
+        devnet.ahead_s[3] = ahead_s
+        receipt = await rollup.post(PAYLOAD[:-1])
+        assert receipt.signers == (0, 1, 2)
+
+        await devnet.stops[0].aclose()
+        with pytest.raises(DispersalFailed) as caught:
+            await rollup.post(PAYLOAD[:-2])
+        assert "more than 300 s apart" in caught.value.failures["member-3"]
+        async with Client([devnet.members[1], devnet.members[3]], kzg=kzg()) as reader:
+            assert await reader.get(before.header) == PAYLOAD
+
+        devnet.ahead_s[3] = 0
+        receipt = await rollup.post(PAYLOAD[:-2])
+        assert receipt.signers == (1, 2, 3)
 
 
 async def test_every_signer_serves_the_certificate(devnet: Devnet) -> None:
