@@ -92,6 +92,8 @@ PURE |= {
         "doubting",
         "session",
         "intervals",
+        "schedule",
+        "silence",
         "terms",
         "documents",
         "network",

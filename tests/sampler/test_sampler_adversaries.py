@@ -9,17 +9,22 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from sampler_network import Network, all_of, of_blob, running_network, sampling, until
 
-from committee.devnet.faults import OtherBlob, Silent, Withhold
+from committee.devnet.faults import OtherBlob, Silent, Truncate, Withhold
+from da_node.client import FeedEvent
 from da_node.coding import BlobId, Commitment, Header, MerkleRoot
 from da_node.service.http.answers import json_answer
 from sampler.cli.evidence import evidence_text
 from sampler.conclusion import Finding
+from sampler.confidence import Rule
+from sampler.intervals import Interval
 from sampler.sampler import Sampler
+from sampler.session import Session
 from sampler.state import Lane, Stored
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -151,8 +156,8 @@ async def test_a_clock_that_is_wrong_makes_nobody_a_liar(network: Network, tmp_p
         other = await network.post()
         await require(sampler, other.blob_id, Finding.AVAILABLE)
         network.clock.now = receipt.expires_at + 1
-        sampler.heard(network.urls[0], network.clock())
-        assert not sampler.trusts_clock
+        sampler.hearing.heard(network.urls[0], network.clock())
+        assert not sampler.hearing.trusts_clock
         report = await sampler.health.report()
         assert not report.probes["clock"].ok
         judged = await sampler.judge.judge(
@@ -161,7 +166,7 @@ async def test_a_clock_that_is_wrong_makes_nobody_a_liar(network: Network, tmp_p
                 await sampler.judge.certificate(receipt.blob_id, receipt.certificate), 0
             ),
             random.Random(1).randbytes(32),
-            trusts_clock=sampler.trusts_clock,
+            trusts_clock=sampler.hearing.trusts_clock,
         )
         network.clock.now = before
         assert judged.verdict.finding is Finding.INCONCLUSIVE
@@ -241,7 +246,7 @@ async def test_hundreds_of_garbage_blobs_announced_hold_up_no_real_one(
     ):
 
         async def has_read() -> bool:
-            covered = await sampler.covered("liar")
+            covered = await sampler.hearing.covered("liar")
             return covered.upto == 519 and not list(covered.gaps())
 
         await until(has_read)
@@ -252,6 +257,55 @@ async def test_hundreds_of_garbage_blobs_announced_hold_up_no_real_one(
         waiting = await sampler.state.run(sampler.state.steps.counts)
         assert waiting[Lane.UNCERTIFIED] > 100
         assert waiting[Lane.NEW] == waiting[Lane.RETRY] == 0
+
+
+async def test_a_session_without_the_certificate_is_begun_again_once_it_comes(
+    network: Network, tmp_path: Path
+) -> None:
+    """Members say nothing meanwhile. What is asked then is of the same random order, and the
+    session that nobody vouched for says nothing.
+    """
+    receipt = await network.post()
+    blob_id = receipt.blob_id
+    unreadable = Truncate(path=f"/v1/blobs/{blob_id.hex0x}/certificate")
+    await network.arm(EVERYBODY, all_of(blob_id, "silent"), unreadable)
+    seen: list[Session] = []
+
+    def watch(session: Session) -> None:
+        if all(session is not one for one in seen):
+            seen.append(session)
+
+    async def begun(sessions: int) -> None:
+        async def have_begun() -> bool:
+            return len(seen) >= sessions
+
+        await until(have_begun)
+
+    event = FeedEvent(
+        cursor=1,
+        blob_id=blob_id,
+        header=receipt.header,
+        expires_at=receipt.expires_at,
+        label="",
+        certificate=None,
+    )
+    certified = msgspec.structs.replace(event, cursor=2, certificate=receipt.certificate)
+    async with (
+        a_feed([]) as url,
+        sampling(network, tmp_path, feeds=url, certificate_wait_s=0.0, watch=watch) as (sampler, _),
+    ):
+        await sampler.hearing.announce("liar", Interval(0, 1), [event], is_new=True)
+        await begun(1)
+        await sampler.hearing.announce("liar", Interval(1, 2), [certified], is_new=True)
+        await begun(2)
+        await network.heal()
+        await require(sampler, blob_id, Finding.AVAILABLE)
+        given = await sampler.state.run(sampler.state.steps.verdicts, 0, 10)
+    first, second = seen
+    assert (first.plan.rule, second.plan.rule) == (Rule.STRICT, Rule.CERTIFIED)
+    assert first.plan.order.secret == second.plan.order.secret
+    assert not first.is_over
+    assert [one.blob_id for one in given] == [blob_id]
 
 
 async def test_a_feed_without_a_stream_is_read_in_pages(network: Network, tmp_path: Path) -> None:
@@ -275,7 +329,7 @@ async def test_what_was_missed_is_read_once_and_without_gaps(
         node = await sampler._client.node(network.urls[0])
 
         async def is_whole() -> bool:
-            covered = await sampler.covered(node.node_id)
+            covered = await sampler.hearing.covered(node.node_id)
             return not list(covered.gaps())
 
         await until(is_whole)

@@ -49,7 +49,7 @@ async def test_killed_at_random_it_forgets_no_blob_and_draws_no_sample_anew(tmp_
             node = await sampler._client.node(network.urls[0])
 
             async def is_whole() -> bool:
-                covered = await sampler.covered(node.node_id)
+                covered = await sampler.hearing.covered(node.node_id)
                 return covered.upto >= 2 * KILLS and not list(covered.gaps())
 
             await until(is_whole)

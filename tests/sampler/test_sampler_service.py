@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from sampler_network import SIGNER, Network, all_of, running_network, sampling
+from sampler_network import SIGNER, Network, all_of, running_network, sampling, until
 
 from committee.secp256k1 import signer_of
 from da_node.client.wire import split_points
@@ -27,6 +27,7 @@ from da_node.coding import (
     verify_points,
 )
 from da_node.service import EventDecoder
+from sampler.state import Fixed, State
 from sampler.webhook import SIGNATURE_FIELD, TIME_FIELD, signed_digest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -262,3 +263,59 @@ async def test_points_that_were_not_sampled_or_are_unknown_are_told_apart(
         path = f"/v1/blobs/{receipt.blob_id.hex0x}/points?point={sampled[0]}"
         assert (await get(path, 410))["code"] == "pruned"
         network.clock.now -= 40 * 86_400
+
+
+async def test_a_loop_that_ends_by_a_bug_makes_the_sampler_not_ready(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lives, and answers; but whoever relies on it is told to go elsewhere."""
+
+    class Broken(State):
+        def prune(self, *, now: float, sample_bytes: int) -> int:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr("sampler.serving.State", Broken)
+    async with sampling(network, tmp_path) as (sampler, url), asking(url) as get:
+
+        async def is_stopped() -> bool:
+            return "running" in (await sampler.health.report()).probes
+
+        await until(is_stopped)
+        told = await get("/readyz", 503)
+        assert "bug" in told["probes"]["running"]["detail"]
+        await get("/healthz")
+
+
+async def test_a_bug_about_one_blob_holds_up_no_other(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not met again at once, and the sampler stays ready."""
+    payload, blob_id = network.payload()
+    met = 0
+
+    class Broken(State):
+        def fix(self, fixing: BlobId, fixed: Fixed) -> Fixed:
+            nonlocal met
+            if fixing == blob_id:
+                met += 1
+                raise ZeroDivisionError
+            return super().fix(fixing, fixed)
+
+    monkeypatch.setattr("sampler.serving.State", Broken)
+    async with sampling(network, tmp_path) as (sampler, url), asking(url) as get:
+        await network.post(payload=payload)
+        other = await network.post()
+        found = await get(f"/v1/verdicts/{other.blob_id.hex0x}?wait=30")
+        assert found["finding"] == "available"
+
+        async def is_put_off() -> bool:
+            due = await sampler.state.run(sampler.state.steps.next_due)
+            return bool(due == network.clock() + 30)
+
+        async def is_ready() -> bool:
+            return (await sampler.health.report()).ready
+
+        await until(is_put_off)
+        await until(is_ready)
+        assert met == 1
+        await get(f"/v1/verdicts/{blob_id.hex0x}", 503)
