@@ -16,13 +16,14 @@ from typing import Any, Final
 from web3 import HTTPProvider, Web3
 
 from bridge_client.anvil import anvil
-from bridge_client.artifacts import artifact
+from bridge_client.artifacts import Artifact, artifact
 from bridge_client.calldata import (
     certificate_for_chain,
     keys_of,
     proofs_in_calls,
     rules_of,
 )
+from bridge_client.compiler import compile_contracts
 from bridge_client.ethereum import Interface
 from bridge_client.opening import opening_of
 from committee.arcs import shortest_arc
@@ -30,7 +31,7 @@ from committee.attestation import Attestation, verify_attestation
 from committee.bls import SecretKey
 from committee.certificate import certify
 from committee.keyset import Keyset, VerifiedKeyset, verify_keyset
-from committee.secp256k1 import EthereumKey
+from committee.secp256k1 import EthereumKey, keccak256
 from committee.values import NetworkId
 from da_node.coding import ROW_BYTES, EncodedBlob, LocalKzg, encode
 from sampler.conclusion import Finding
@@ -38,7 +39,10 @@ from sampler.confidence import Rule, Unit
 from sampler.verdict import Verdict, sign
 
 HARDFORK: Final = "osaka"
-TABLE: Final = Path(__file__).parent.parent / "docs" / "GAS.md"
+REPOSITORY: Final = Path(__file__).parent.parent
+TABLE: Final = REPOSITORY / "docs" / "GAS.md"
+TOKENS: Final = REPOSITORY / "tests" / "contracts" / "solidity"
+"""A plain ERC-20 among them."""
 ROWS: Final = (1, 16, 133, 1024)
 MEMBERS, FAULTS, THRESHOLD = 21, 5, 16
 SAMPLERS: Final = 16
@@ -48,6 +52,15 @@ POINT: Final = 5_000
 NETWORK: Final = NetworkId(bytes(32))
 NOBODY: Final = "0x" + "00" * 20
 MOST_GAS: Final = 2**24
+LEVELS: Final = 10
+"""Of a tree of 1,024 withdrawals."""
+SIGNER: Final = EthereumKey(bytes(31) + b"\x77")
+DOMAIN_TYPE: Final = (
+    b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+)
+WITHDRAWAL_TYPE: Final = b"Withdrawal(address user,uint256 amount,bytes32 withdrawalId)"
+LIMIT: Final = 1000
+"""Tokens that signatures move in a day."""
 
 TRANSACTION_GAS: Final = 21_000
 BYTE_GAS, FLOOR_BYTE_GAS = 16, 40
@@ -102,10 +115,15 @@ class Bench:
             self.found.append((what, int(receipt["gasUsed"])))
         return receipt
 
-    def deploy(self, name: str, *arguments: Any) -> tuple[str, Interface]:
-        interface = Interface(artifact(name))
+    def deploy(self, what: str | Artifact, *arguments: Any) -> tuple[str, Interface]:
+        interface = Interface(artifact(what) if isinstance(what, str) else what)
         receipt = self.transact(None, interface.creation(*arguments))
         return receipt["contractAddress"], interface
+
+    @property
+    def user(self) -> str:
+        """An account beside the one that sends."""
+        return str([*self.web3.eth.accounts][1])
 
     @property
     def now(self) -> int:
@@ -165,6 +183,12 @@ def measure(bench: Bench) -> None:
     windows = (7 * DAY, DAY, DAY, DAY, SAMPLERS, 1, False)
     config = (verifier, registry, NOBODY, accounts[0], bytes(32), *windows, 1, 1, 1, 1)
     settlement, settling = bench.deploy("BatchSettlement", config, [accounts[0]])
+    bridge = Escrow.on(bench, settlement)
+    record = (bench.user, 7, word(99))
+    path = [bytes((level,)) * 32 for level in range(LEVELS)]
+    withdrawals = bridge.leaf(*record)
+    for sibling in path:  # a leaf at index 0 has each of them to its right
+        withdrawals = keccak256(b"\1" + withdrawals + sibling)
     kzg = LocalKzg()
     for height, rows in enumerate(ROWS):
         blob = encode(payload(rows), kzg, threads=2)
@@ -173,7 +197,7 @@ def measure(bench: Bench) -> None:
             what = f"verify a certificate, {THRESHOLD} of {MEMBERS}"
             bench.transact(verifier, calls.calldata("verify", signed), what=what)
         previous, state = height.to_bytes(32, "big"), (height + 1).to_bytes(32, "big")
-        proposal = (height, previous, state, bytes(32))
+        proposal = (height, previous, state, withdrawals)
         data = settling.calldata("propose", proposal, signed, [])
         bench.transact(settlement, data, value=1, what="propose a batch" if height == 1 else "")
         data = settling.calldata("challenge", height, bytes(blob.blob_id), [POINT])
@@ -196,6 +220,73 @@ def measure(bench: Bench) -> None:
     bench.transact(settlement, data, what=f"bring {SAMPLERS} verdicts")
     data = settling.calldata("finalize", 0)
     bench.transact(settlement, data, what=f"make a batch final, {SAMPLERS} verdicts counted")
+    bridge.measure()
+    what = f"withdraw by proof, a tree of {2**LEVELS:,}"
+    bridge.transact("withdrawWithProof", *record, 0, 0, path, what=what)
+
+
+@dataclass(frozen=True)
+class Escrow:
+    """A bridge with a plain token, and what its calls cost; not the first, whose slots are new."""
+
+    bench: Bench
+    address: str
+    interface: Interface
+
+    @classmethod
+    def on(cls, bench: Bench, settlement: str) -> Escrow:
+        accounts = bench.web3.eth.accounts
+        token, coin = bench.deploy(compile_contracts(TOKENS, ())["PlainToken"])
+        admin = [accounts[0]]
+        owner, _ = bench.deploy("TimelockController", 8 * DAY, admin, admin, NOBODY)
+        signer = bytes(SIGNER.address)
+        config = (token, settlement, owner, signer, accounts[0], LIMIT, DAY, False)
+        made = cls(bench, *bench.deploy("TokenEscrowBridge", config))
+        bench.transact(token, coin.calldata("mint", accounts[0], 10**9))
+        bench.transact(token, coin.calldata("mint", bench.user, 1))
+        bench.transact(token, coin.calldata("approve", made.address, 10**9))
+        return made
+
+    def transact(self, function: str, *arguments: Any, value: int = 0, what: str = "") -> None:
+        data = self.interface.calldata(function, *arguments)
+        self.bench.transact(self.address, data, value=value, what=what)
+
+    def measure(self) -> None:
+        user = self.bench.user
+        for what in ("", "deposit tokens"):
+            self.transact("depositAsset", 10 * LIMIT, 9, 1, what=what)
+        for number, what in enumerate(("", "withdraw by a signature")):
+            self.transact("settleWithdrawal", *self.signed(user, 7, number), what=what)
+        what = "the same above the day's limit, delayed"
+        self.transact("settleWithdrawal", *self.signed(user, LIMIT + 1, 2), what=what)
+        self.bench.advance(DAY)
+        self.transact("releaseWithdrawal", word(2), what="release it")
+        for what in ("", "force a withdrawal"):
+            self.transact("forceWithdrawal", 7, value=1, what=what)
+
+    def signed(self, user: str, amount: int, number: int) -> tuple[str, int, bytes, bytes]:
+        """Arguments of `settleWithdrawal`."""
+        of = word(number)
+        chain = word(self.bench.web3.eth.chain_id)
+        named = keccak256(b"Holdfast Bridge") + keccak256(b"1") + chain + padded(self.address)
+        struct = keccak256(WITHDRAWAL_TYPE) + padded(user) + word(amount) + of
+        domain = keccak256(keccak256(DOMAIN_TYPE) + named)
+        return user, amount, of, SIGNER.sign_typed(domain, keccak256(struct))
+
+    def leaf(self, user: str, amount: int, of: bytes) -> bytes:
+        data = self.interface.calldata("leafOf", user, amount, of)
+        answer = self.bench.web3.eth.call(
+            {"to": Web3.to_checksum_address(self.address), "data": data}
+        )
+        return bytes(self.interface.result("leafOf", bytes(answer))[0])
+
+
+def word(number: int) -> bytes:
+    return number.to_bytes(32, "big")
+
+
+def padded(address: str) -> bytes:
+    return bytes.fromhex(address[2:]).rjust(32, b"\0")
 
 
 def verdict_on(blob: EncodedBlob, keyset: VerifiedKeyset, time: int) -> Verdict:
