@@ -1,4 +1,4 @@
-"""L1 reorganised across a proposal: what was sent before reaches what it was meant for, or nothing."""
+"""L1 reorganised across a proposal: what was sent before reaches what it was meant for, if any."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ POINT_BOND = CONFIG["pointBondWei"] + CONFIG["rowBondWei"]
 
 @pytest.fixture
 def reorganised(standing: Settled, chain: Chain) -> tuple[Settled, dict[str, tuple[Any, ...]]]:
-    """A batch of one row at height 0, doubted and found available, was replaced with its block by one
-    of three rows under the same id; with what had been sent about the first."""
+    """In place of a batch of one row at height 0, doubted and found available, there is now one of
+    three rows under the same id; with what had been sent about the first."""
     before = chain.snapshot()
     proposal = (standing.proposal(0), standing.certificate(), [])
     chain.send(standing.settlement, "propose", *proposal, sender=SEQUENCER, value=BOND)
