@@ -8,10 +8,10 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from committee.keyset_files import MEANING
-from da_node.service import BadConfiguration, ServiceSettings
+from da_node.service import BadConfiguration, UploadSettings
 
 
-class DisperserSettings(ServiceSettings, frozen=True, kw_only=True):
+class DisperserSettings(UploadSettings, frozen=True, kw_only=True):
     """How one disperser runs on one machine."""
 
     environment_prefix: ClassVar[str] = "HOLDFAST_DISPERSER_"

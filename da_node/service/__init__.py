@@ -54,6 +54,7 @@ from da_node.service.sse import (
 )
 from da_node.service.terminal import printable
 from da_node.service.units import format_bytes, parse_bytes, parse_rate, parse_seconds
+from da_node.service.upload_settings import UploadSettings
 
 __all__ = [
     "METRICS_CONTENT_TYPE",
@@ -97,6 +98,7 @@ __all__ = [
     "Unavailable",
     "UnknownBlob",
     "UnsupportedVersion",
+    "UploadSettings",
     "WrongLength",
     "configure_logging",
     "documentation",

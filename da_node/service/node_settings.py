@@ -7,12 +7,12 @@ from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
-from da_node.service.service_settings import ServiceSettings
+from da_node.service.upload_settings import UploadSettings
 
 _MIB: Final = 1 << 20
 
 
-class NodeSettings(ServiceSettings, frozen=True, kw_only=True):
+class NodeSettings(UploadSettings, frozen=True, kw_only=True):
     """How one node runs on one machine."""
 
     environment_prefix: ClassVar[str] = "HOLDFAST_NODE_"

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from da_node.coding.parameters import MAX_PAYLOAD_BYTES
 from da_node.errors import BadConfiguration
 from da_node.service.config import Settings
 
-_MIB: Final = 1 << 20
-
 
 class ServiceSettings(Settings, frozen=True, kw_only=True):
-    """How one service that takes and serves payloads runs on one machine."""
+    """How one service runs on one machine."""
 
     host: Annotated[
         str, Meta(description="Address to listen on; 0.0.0.0 or :: for every interface.")
@@ -38,23 +35,6 @@ class ServiceSettings(Settings, frozen=True, kw_only=True):
             extra={"default_means": "plain HTTP"},
         ),
     ] = None
-    body_limit_bytes: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=MAX_PAYLOAD_BYTES,
-            description="Longest payload taken; encoding needs about four times as much memory.",
-            extra={"unit": "bytes"},
-        ),
-    ] = 16 * _MIB
-    max_uploads: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=1024,
-            description="Payloads taken in at once; each may hold body_limit_bytes of memory.",
-        ),
-    ] = 64
     max_reads: Annotated[
         int, Meta(ge=1, le=65_536, description="Reads answered at once; beyond it, 429.")
     ] = 64
