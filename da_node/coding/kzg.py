@@ -151,6 +151,6 @@ def local_prover() -> Kzg:
 
 
 @functools.cache
-def local_verifier() -> Kzg:
+def local_verifier() -> LocalKzg:
     """The process's own Kzg for verifying, made once."""
     return LocalKzg(precompute=0)

@@ -1,0 +1,40 @@
+"""`holdfast bridge`: each sub-command is in a module of its own here."""
+
+from __future__ import annotations
+
+import click
+
+from bridge_client.cli.challenges import challenge_command, respond_command, uphold_command
+from bridge_client.cli.deploying import deploy_command
+from bridge_client.cli.settling import (
+    finalize_command,
+    journal_command,
+    propose_command,
+    settle_command,
+    status_command,
+)
+from bridge_client.cli.watching import watch_command
+
+
+@click.group()
+def bridge() -> None:
+    """Settle batches on L1: propose, doubt, answer, make final.
+
+    Every transaction is journalled before it is sent; a command that was stopped goes on when it is
+    given again, and sends nothing twice.
+    """
+
+
+for command in (
+    deploy_command,
+    propose_command,
+    settle_command,
+    finalize_command,
+    challenge_command,
+    respond_command,
+    uphold_command,
+    watch_command,
+    status_command,
+    journal_command,
+):
+    bridge.add_command(command)

@@ -1,0 +1,100 @@
+"""`holdfast bridge deploy`."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from bridge_client.cli.session import EXIT_NOT_YET, Session, bridge_command
+from bridge_client.deploying import Plan, addresses, deploy
+from committee.cli.parameters import DURATION
+from da_node.service import Output
+
+DAY_S = 86_400
+
+
+@click.command("deploy")
+@click.option("--label", default="1", show_default=True, help="Another one deploys once more.")
+@click.option("--sequencer", "sequencers", multiple=True, metavar="ADDRESS", help="May propose.")
+@click.option("--sampler", "sampled_by", multiple=True, metavar="ADDRESS", help="Is admitted.")
+@click.option("--guardian", metavar="ADDRESS", help="Disables keysets; the account if absent.")
+@click.option("--timelock-delay", type=DURATION, default="8d", show_default=True)
+@click.option("--challenge-period", type=DURATION, default="7d", show_default=True)
+@click.option("--response-window", type=DURATION, default="1d", show_default=True)
+@click.option("--margin", type=DURATION, default="1d", show_default=True)
+@click.option("--verdict-lifetime", type=DURATION, default="1d", show_default=True)
+@click.option("--quorum", type=click.IntRange(1, 64), default=2, show_default=True)
+@click.option("--objectors", type=click.IntRange(1, 64), default=2, show_default=True)
+@click.option("--strict", is_flag=True, help="Verdicts *available* only by rule 0.")
+@click.option("--proposal-bond", type=click.IntRange(0), default=10**18, show_default=True)
+@click.option("--point-bond", type=click.IntRange(0), default=10**16, show_default=True)
+@click.option("--row-bond", type=click.IntRange(0), default=10**14, show_default=True)
+@click.option("--forced-fee", type=click.IntRange(0), default=10**15, show_default=True)
+@click.option("--stake", type=click.IntRange(0), default=10**18, show_default=True)
+@click.option("--exit-delay", type=DURATION, default="30d", show_default=True)
+@bridge_command
+async def deploy_command(
+    session: Session,
+    output: Output,
+    label: str,
+    sequencers: tuple[str, ...],
+    sampled_by: tuple[str, ...],
+    guardian: str | None,
+    timelock_delay: int,
+    challenge_period: int,
+    response_window: int,
+    margin: int,
+    verdict_lifetime: int,
+    quorum: int,
+    objectors: int,
+    strict: bool,
+    proposal_bond: int,
+    point_bond: int,
+    row_bond: int,
+    forced_fee: int,
+    stake: int,
+    exit_delay: int,
+) -> None:
+    """Put verifier, sampler registry and settlement on the L1, with --keysets registered.
+
+    Bonds, fee and stake are in wei. With --timelock-delay 0 the account owns everything, which is
+    for development chains. Else a timelock does, and what it must do is scheduled: give the same
+    command again after the delay. Exit codes: 0 complete, 11 scheduled, 1 failed, 2 wrong
+    usage.
+    """
+    keysets = await asyncio.to_thread(session.keysets)
+    sender = await session.sender()
+    plan = Plan(
+        keysets=tuple(keysets),
+        sequencers=addresses(sequencers) or (sender.account,),
+        samplers=addresses(sampled_by),
+        guardian=addresses([guardian])[0] if guardian else sender.account,
+        timelock_delay_s=timelock_delay,
+        challenge_period_s=challenge_period,
+        response_window_s=response_window,
+        margin_s=margin,
+        verdict_lifetime_s=verdict_lifetime,
+        quorum=quorum,
+        objectors=objectors,
+        strict_only=strict,
+        proposal_bond_wei=proposal_bond,
+        point_bond_wei=point_bond,
+        row_bond_wei=row_bond,
+        forced_fee_wei=forced_fee,
+        stake_wei=stake,
+        exit_delay_s=exit_delay,
+    )
+    made = await deploy(sender, plan, label)
+    document = {
+        "chain_id": session.settings.chain_id,
+        "owner": made.owner.hex0x,
+        "verifier": made.verifier.hex0x,
+        "samplers": made.samplers.hex0x,
+        "settlement": made.settlement.hex0x,
+        "first_block": made.first_block,
+        "waiting_until": made.waiting_until,
+    }
+    output.result(document, "\n".join(f"{name:<14} {value}" for name, value in document.items()))
+    if made.waiting_until is not None:
+        raise click.exceptions.Exit(EXIT_NOT_YET)

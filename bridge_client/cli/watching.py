@@ -1,0 +1,126 @@
+"""`holdfast bridge watch`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+
+import click
+import msgspec
+
+from bridge_client.cli.challenges import answer
+from bridge_client.cli.session import Session, bridge_command
+from bridge_client.errors import Reverted
+from bridge_client.sending import Sender
+from bridge_client.settling import Settlement
+from bridge_client.watching import News, Seen, Watcher
+from da_node.client import Client
+from da_node.coding import LocalKzg, local_verifier
+from da_node.service import NotEnough, Output, Unavailable, logger
+
+_log = logger(__name__)
+
+
+@click.command("watch")
+@click.option("--respond", is_flag=True, help="Answer challenges, from --nodes.")
+@click.option("--once", is_flag=True, help="Stop at the newest block.")
+@click.option("--name", default="watch", show_default=True, help="Of this watcher in the journal.")
+@bridge_command
+async def watch_command(
+    session: Session, output: Output, respond: bool, once: bool, name: str
+) -> None:
+    """Print the settlement's events as they happen, from where this watcher was.
+
+    One line for each; an event that a reorganisation took back is printed again as lost. Runs
+    until Ctrl-C or SIGTERM. What the endpoint fails at is logged, and tried again. Exit codes: 0
+    stopped, 1 failed, 2 wrong usage.
+    """
+    settlement = await session.settlement()
+    watcher = Watcher(
+        session.chain,
+        session.journal,
+        [settlement.contract],
+        name=name,
+        first_block=session.settings.first_block,
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        duty = None
+        if respond:
+            client = await stack.enter_async_context(Client(session.settings.node_urls))
+            duty = _Duty(settlement, await session.sender(), client)
+            duty.take(await watcher.past())
+        while not stop.is_set():
+            is_complete = await _look(watcher, output, duty, once)
+            if is_complete and once:
+                return
+            if is_complete:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), session.settings.poll_s)
+
+
+@dataclass
+class _Duty:
+    """Challenges that are to be answered."""
+
+    settlement: Settlement
+    sender: Sender
+    client: Client
+    kzg: LocalKzg = field(default_factory=local_verifier)
+    waiting: set[int] = field(default_factory=set)
+
+    def take(self, seen: list[Seen] | tuple[Seen, ...]) -> None:
+        for one in seen:
+            if one.event == "ChallengeOpened":
+                self.waiting.add(int(one.fields["challengeId"]))
+
+    def drop(self, lost: tuple[Seen, ...]) -> None:
+        for one in lost:
+            if one.event == "ChallengeOpened":
+                self.waiting.discard(int(one.fields["challengeId"]))
+
+    async def do(self) -> None:
+        """Answer what can be; what cannot is tried again until its time is over."""
+        now = (await self.settlement.contract.chain.head()).time
+        for number in sorted(self.waiting):
+            challenge = await self.settlement.challenge_of(number)
+            if not challenge.unanswered or challenge.deadline < now:
+                self.waiting.discard(number)
+                continue
+            try:
+                await answer(self.settlement, self.sender, challenge, self.client, self.kzg)
+            except (Unavailable, NotEnough, Reverted) as error:
+                _log.error("a challenge is not answered", challenge=number, reason=str(error))
+                continue
+            _log.info("a challenge is answered", challenge=number)
+            self.waiting.discard(number)
+
+
+async def _look(watcher: Watcher, output: Output, duty: _Duty | None, once: bool) -> bool:
+    """Whether there is nothing more to read for now."""
+    try:
+        news = await watcher.look()
+        _tell(news, output)
+        if duty is not None:
+            duty.drop(news.lost)
+            duty.take(news.seen)
+            if news.is_complete:
+                await duty.do()
+    except Unavailable as error:
+        if once:
+            raise
+        _log.error("the endpoint fails", reason=str(error))
+        return True
+    return news.is_complete
+
+
+def _tell(news: News, output: Output) -> None:
+    for word, events in (("lost", news.lost), ("seen", news.seen)):
+        for one in events:
+            document = {"news": word, **msgspec.to_builtins(one)}
+            fields = " ".join(f"{name}={value}" for name, value in one.fields.items())
+            output.line(document, f"{word} {one.event} in block {one.block}: {fields}")
