@@ -48,7 +48,7 @@ contract SamplerRegistry {
     uint256 public samplerCount;
     mapping(address sampler => Sampler) public samplers;
 
-    constructor(address owner_, uint128 stakeWei_, uint64 exitDelay_s_) {
+    constructor(address owner_, uint128 stakeWei_, uint32 exitDelay_s_) {
         owner = owner_;
         stakeWei = stakeWei_;
         exitDelay_s = exitDelay_s_;
