@@ -112,6 +112,11 @@ class Chain:
         self._rpc("evm_increaseTime", seconds)
         self._rpc("evm_mine")
 
+    def at_time(self, time: int) -> None:
+        """A block of exactly that time, in unix seconds."""
+        self._rpc("evm_setNextBlockTimestamp", time)
+        self._rpc("evm_mine")
+
     def snapshot(self) -> str:
         return str(self._rpc("evm_snapshot"))
 

@@ -202,6 +202,32 @@ def test_points_are_named_in_order_within_bounds_and_paid_for(settled: Settled) 
     challenge(settled, *range(0, 8192, 512))
 
 
+def test_at_no_second_can_a_point_be_both_answered_and_upheld_or_neither(
+    settled: Settled,
+) -> None:
+    challenge(settled, 0)
+    deadline = settled.chain.call(settled.settlement, "challengeOf", 1)[2]
+    settled.chain.at_time(deadline)
+    settled.chain.call(settled.settlement, "respond", *answer_of(0))
+    assert why_not(settled, "uphold", 1).name == "ResponseWindowOpen"
+    settled.chain.at_time(deadline + 1)
+    assert why_not(settled, "respond", *answer_of(0)).name == "ResponseWindowOver"
+    settled.chain.call(settled.settlement, "uphold", 1)
+
+
+def test_at_no_second_can_a_batch_be_both_challenged_and_final(settled: Settled) -> None:
+    end = settled.batch(1)["proposedAt"] + CONFIG["challengePeriod_s"]
+    settled.chain.at_time(end - 100)
+    settled.approve(0, rows=ROWS)
+    settled.chain.at_time(end - 1)
+    assert why_not(settled, "finalize", 0).name == "ChallengePeriodOpen"
+    asked = (0, BLOB_ID, [5])
+    assert why_not(settled, "challenge", *asked).name == "WrongBond"  # and nothing before it
+    settled.chain.at_time(end)
+    settled.chain.call(settled.settlement, "finalize", 0)
+    assert why_not(settled, "challenge", *asked).name == "ChallengePeriodOver"
+
+
 def test_nothing_is_challenged_after_its_period(settled: Settled) -> None:
     settled.chain.advance(CONFIG["challengePeriod_s"])
     refusal = why_not(settled, "challenge", 0, BLOB_ID, [5], value=POINT_BOND)
