@@ -103,14 +103,16 @@ class Page:
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _answers: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
 
-    async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+    async def call(
+        self, method: str, *, wait_s: float = WAIT_S, **parameters: Any
+    ) -> dict[str, Any]:
         number = next(self._numbers)
         self._answers[number] = asyncio.get_running_loop().create_future()
         message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
         if self.session:
             message["sessionId"] = self.session
         await self.socket.send_json(message)
-        answer = await asyncio.wait_for(self._answers[number], WAIT_S)
+        answer = await asyncio.wait_for(self._answers[number], wait_s)
         assert "error" not in answer, (method, answer)
         result: dict[str, Any] = answer["result"]
         return result
@@ -134,10 +136,11 @@ class Page:
     async def open(self, url: str) -> None:
         await self.call("Page.navigate", url=url)
 
-    async def evaluate(self, expression: str) -> Any:
+    async def evaluate(self, expression: str, wait_s: float = WAIT_S) -> Any:
         """Its value, waited for where it is a promise."""
         answer = await self.call(
             "Runtime.evaluate",
+            wait_s=wait_s,
             expression=expression,
             awaitPromise=True,
             returnByValue=True,
@@ -147,7 +150,7 @@ class Page:
             raise JavaScriptError(answer["exceptionDetails"])
         return answer["result"].get("value")
 
-    async def until(self, condition: str) -> None:
+    async def until(self, condition: str, wait_s: float = WAIT_S) -> None:
         """Until it holds; looked at with every frame that is drawn, in the page itself."""
         script = f"""new Promise((resolve) => {{
             const look = () => {{
@@ -158,10 +161,10 @@ class Page:
             look();
         }})"""
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(wait_s):
                 while True:
                     try:
-                        await self.evaluate(script)
+                        await self.evaluate(script, wait_s)
                     except (AssertionError, JavaScriptError) as error:
                         if "navigat" not in str(error) and "context" not in str(error):
                             raise
