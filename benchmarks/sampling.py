@@ -50,7 +50,7 @@ from da_node.service.kzg_pool import KzgPool
 from sampler.asking import Asker
 from sampler.committees import Committees
 from sampler.confidence import Rule
-from sampler.serving import running_sampler
+from sampler.serving import running_sampler, spare_collector
 from sampler.settings import SamplerSettings
 
 MIB = 1 << 20
@@ -148,6 +148,7 @@ async def sampled(committee: Committee, disperser: str, kzg: KzgPool) -> Row:
                 assert verdict.held == POINTS_OF_A_SAMPLE
 
         await asyncio.gather(*(again(one, 1) for one in receipts))
+        spare_collector()  # as a sampler's own process does
         for _ in range(SAMPLED_ROUNDS):
             began, began_s = cpu_s(*processes), time.perf_counter()
             await asyncio.gather(*(again(one, 2) for one in receipts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -97,9 +98,18 @@ async def run_sampler(settings: SamplerSettings, *, kzg: KzgPool, stop: asyncio.
             feeds=list(settings.feed_urls),
             keysets=[one.hex0x for one in sorted(committees.followed)],
         )
+        spare_collector()
         await stop.wait()
         _log.info("stopping", grace_s=settings.shutdown_grace_s)
     _log.info("stopped")
+
+
+def spare_collector() -> None:
+    """Have the garbage collector leave alone what there is now: modules and what was made at the
+    start, all of which stays. Going through it again and again took a fifth of a sampler's work.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _application(sampler: Sampler) -> web.Application:
