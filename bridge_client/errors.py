@@ -7,6 +7,8 @@ Rejected
 ├── NoContract          422  nothing, or something else, lies at an address
 ├── NoBatch             404  no pending batch stands at a height
 ├── CannotRely          422  a certificate is not one that the settlement would take
+├── NotInTree           404  a withdrawal is not in a batch's tree
+├── OtherRoot           422  withdrawal leaves do not make a batch's root
 ├── GateClosed          409  a batch cannot become final by waiting
 ├── FeeTooHigh          422  L1 costs more than this client may pay
 └── Displaced           409  another transaction has used the nonce of ours
@@ -103,6 +105,31 @@ class CannotRely(Rejected):
     template = "the settlement does not take the certificate of {blob_id}: {reason}"
     blob_id: str
     reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class NotInTree(Rejected):
+    """Only what a tree contains has a proof."""
+
+    status = 404
+    code = "not_in_tree"
+    template = "leaf {leaf} is not in the withdrawal tree with root {root}"
+    leaf: str
+    root: str
+
+
+@dataclass(eq=False, kw_only=True)
+class OtherRoot(Rejected):
+    """A batch's withdrawal leaves follow from its payload, and make its root."""
+
+    status = 422
+    code = "other_root"
+    template = "these leaves make root {value}, and the batch at height {height} has {expected}"
+    height: int
+    value: str
+    expected: str
+    is_final: bool
+    """Whether the batch is final; else it can still be doubted."""
 
 
 @dataclass(eq=False, kw_only=True)

@@ -30,6 +30,13 @@ class BridgeSettings(Settings, frozen=True, kw_only=True):
             extra={"default_means": "none: all but `deploy` need it"},
         ),
     ] = None
+    bridge: Annotated[
+        str | None,
+        Meta(
+            description="Address of the bridge's contract.",
+            extra={"default_means": "none: `deposit` and `withdraw` need it"},
+        ),
+    ] = None
     first_block: Annotated[
         int, Meta(ge=0, le=(1 << 63) - 1, description="Block from which watchers read.")
     ] = 0
@@ -123,11 +130,12 @@ class BridgeSettings(Settings, frozen=True, kw_only=True):
     @property
     def settlement_address(self) -> Address:
         """Raises BadConfiguration where none is given."""
-        if self.settlement is None:
-            raise BadConfiguration(
-                source="settings", name="settlement", reason="this command needs one"
-            )
-        return Address.from_hex(self.settlement)
+        return _address("settlement", self.settlement)
+
+    @property
+    def bridge_address(self) -> Address:
+        """Raises BadConfiguration where none is given."""
+        return _address("bridge", self.bridge)
 
     @property
     def max_fee(self) -> int:
@@ -139,14 +147,19 @@ class BridgeSettings(Settings, frozen=True, kw_only=True):
         if (self.keystore is None) != (self.password_file is None):
             reason = "keystore and password_file go together"
             raise BadConfiguration(source="settings", name="keystore", reason=reason)
-        if self.settlement is not None:
-            try:
-                Address.from_hex(self.settlement)
-            except MalformedRequest as error:
-                raise BadConfiguration(
-                    source="settings", name="settlement", reason=str(error)
-                ) from None
+        for name, value in (("settlement", self.settlement), ("bridge", self.bridge)):
+            if value is not None:
+                _address(name, value)
         _ = self.node_urls, self.sampler_urls
+
+
+def _address(name: str, value: str | None) -> Address:
+    if value is None:
+        raise BadConfiguration(source="settings", name=name, reason="this command needs one")
+    try:
+        return Address.from_hex(value)
+    except MalformedRequest as error:
+        raise BadConfiguration(source="settings", name=name, reason=str(error)) from None
 
 
 def _parts(text: str) -> list[str]:

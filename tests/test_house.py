@@ -124,6 +124,7 @@ PURE |= {
         "journal.records",
         "settlement",
         "verdicts",
+        "withdrawals",
     )
 }
 """The pure modules beside `da_node.coding`."""

@@ -13,12 +13,13 @@ from bridge_client.cli.settling import (
     settle_command,
     status_command,
 )
+from bridge_client.cli.tokens import deposit_command, withdraw_command
 from bridge_client.cli.watching import watch_command
 
 
 @click.group()
 def bridge() -> None:
-    """Settle batches on L1: propose, doubt, answer, make final.
+    """Settle batches on L1: propose, doubt, answer, make final; tokens in and out.
 
     Every transaction is journalled before it is sent; a command that was stopped goes on when it is
     given again, and sends nothing twice.
@@ -34,6 +35,8 @@ for command in (
     respond_command,
     uphold_command,
     watch_command,
+    deposit_command,
+    withdraw_command,
     status_command,
     journal_command,
 ):

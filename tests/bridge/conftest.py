@@ -10,9 +10,13 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "committee"))  # its keys and certificates
 sys.path.append(str(Path(__file__).parent.parent / "contracts"))  # its contracts on a chain
+sys.path.append(str(Path(__file__).parent.parent / "client"))  # its fake node
 from chain_under_test import Chain
+from desk import Desk, opened_desk
 
 from bridge_client.anvil import anvil
+from bridge_client.artifacts import Artifact
+from bridge_client.compiler import compile_contracts
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +33,15 @@ def l1(running_chain: tuple[str, Chain]) -> Iterator[tuple[str, Chain]]:
     before = chain.snapshot()
     yield url, chain
     chain.restore(before)
+
+
+@pytest.fixture(scope="session")
+def test_tokens() -> dict[str, Artifact]:
+    """Tokens that exist only in tests, compiled."""
+    return compile_contracts(Path(__file__).parent.parent / "contracts" / "solidity", ())
+
+
+@pytest.fixture
+def desk(l1: tuple[str, Chain], tmp_path: Path) -> Iterator[Desk]:
+    with opened_desk(l1, tmp_path) as made:
+        yield made

@@ -104,9 +104,12 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(l1: tuple[str, EvmChain], directory: Path, **changes: Any) -> AsyncIterator[Stage]:
+async def stage(
+    l1: tuple[str, EvmChain], directory: Path, settled: Settled | None = None
+) -> AsyncIterator[Stage]:
+    """On a settlement that is there, or on a new one."""
     url, chain = l1
-    settled = Settled.on(chain, **changes)
+    settled = settled or Settled.on(chain)
     async with AsyncExitStack() as others:
         endpoint = await others.enter_async_context(Endpoint(url))
         client = Chain(endpoint.ask, endpoint.name)
