@@ -115,7 +115,19 @@ class Plan:
         return min(found, key=lambda rung: (len(rung.items), len(rung.silent)), default=None)
 
     def _rung(self, silent: frozenset[int]) -> Rung | None:
-        """The rung of a cause; None where it is not listed or leaves too few columns."""
+        """The rung of a cause; None where it is not listed or leaves too few columns. Remembered,
+        since a session climbs anew after every answer, and by the same few causes.
+        """
+        if silent not in self._built:
+            self._built[silent] = self._build(silent)
+        return self._built[silent]
+
+    @functools.cached_property
+    def _built(self) -> dict[frozenset[int], Rung | None]:
+        """Rungs by their cause: at most one for each set that answers have led to."""
+        return {}
+
+    def _build(self, silent: frozenset[int]) -> Rung | None:
         error = self.division.error_of(silent)
         if error is None:
             return None
