@@ -269,9 +269,13 @@ class Sampler:
     async def _turn(self, waiting: Waiting) -> None:
         try:
             await self._turns.take(waiting)
-        except Exception:  # a bug, which is logged; the blob would be due again at once
-            later = self.clock() + RETRY_AFTER_S[0]
-            await self.state.run(self.state.steps.put_off, waiting.blob_id, later)
+        except Exception:  # a bug, or the disk's fault; it is logged
+            # The blob is due still: without a pause it would be begun again at once, for ever.
+            try:
+                later = self.clock() + RETRY_AFTER_S[0]
+                await self.state.run(self.state.steps.put_off, waiting.blob_id, later)
+            except HoldfastError:
+                await self._pace.sleep(RETRY_AFTER_S[0])
             raise
 
     async def _show_what_waits(self) -> None:

@@ -27,6 +27,7 @@ from da_node.coding import (
     verify_points,
 )
 from da_node.service import EventDecoder
+from sampler.errors import StateFault
 from sampler.state import Fixed, State
 from sampler.webhook import SIGNATURE_FIELD, TIME_FIELD, signed_digest
 
@@ -238,8 +239,11 @@ async def test_samplers_together_restore_a_blob_that_its_custodians_drop(
         async with sampling(network, directory) as (_, url):
             for start in range(0, 128, 4):
                 asked = range(start * POINTS_PER_COLUMN, (start + 4) * POINTS_PER_COLUMN)
-                for point in await points_of(url, receipt, list(asked)):
-                    held[point.index] = point
+                # As a reader does: for what it has not got, until it has enough.
+                lacking = [point for point in asked if point not in held]
+                if lacking and len(held) < 4096:
+                    for point in await points_of(url, receipt, lacking):
+                        held[point.index] = point
     assert len(held) >= 4096
     whole = recover_from_points(receipt.header, held.values(), certified=True, kzg=local_prover())
     assert whole.header == receipt.header
@@ -319,3 +323,30 @@ async def test_a_bug_about_one_blob_holds_up_no_other(
         await until(is_ready)
         assert met == 1
         await get(f"/v1/verdicts/{blob_id.hex0x}", 503)
+
+
+async def test_a_disk_that_takes_nothing_of_one_blob_is_not_tried_for_ever(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload, blob_id = network.payload()
+    met = 0
+
+    class Faulty(State):
+        def fix(self, fixing: BlobId, fixed: Fixed) -> Fixed:
+            nonlocal met
+            if fixing == blob_id:
+                met += 1
+                raise StateFault(reason="the disk is full")
+            return super().fix(fixing, fixed)
+
+        def put_off(self, putting: BlobId, due_at: float) -> None:
+            raise StateFault(reason="the disk is full")
+
+    monkeypatch.setattr("sampler.serving.State", Faulty)
+    async with sampling(network, tmp_path) as (_, url), asking(url) as get:
+        await network.post(payload=payload)
+        for _ in range(2):  # the second is announced once the first has been sampled
+            other = await network.post()
+            found = await get(f"/v1/verdicts/{other.blob_id.hex0x}?wait=30")
+            assert found["finding"] == "available"
+        assert met == 1
