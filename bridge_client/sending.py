@@ -25,7 +25,7 @@ from bridge_client.errors import (
 from bridge_client.journal import Intent, Journal, JournalThread, Place
 from bridge_client.l1 import Block, Chain, Receipt
 from bridge_client.life import LIVE, Bump, Policy, Record, Send, State, Step, View, next_step
-from bridge_client.transactions import Call, Fee, Signed, created_by, fee_for, signed
+from bridge_client.transactions import MOST_GAS, Call, Fee, Signed, created_by, fee_for, signed
 from committee.secp256k1 import Address, EthereumKey
 from da_node.service import Bug, logger
 
@@ -123,7 +123,7 @@ class Sender:
     async def _intend(self, call: Call, purpose: str, gas: int | None) -> Intent:
         head = await self._head()
         needed = await self.chain.estimate(call.to, call.data, self.account, call.value)
-        limit = gas or needed + (needed - BASE_GAS) * GAS_MARGIN_PERCENT // 100
+        limit = gas or min(MOST_GAS, needed + (needed - BASE_GAS) * GAS_MARGIN_PERCENT // 100)
         fee = await self._market(head)
         if fee.most > self._policy.most_fee:
             # the room for rising base fees can be had in bumps; what is due now cannot

@@ -76,12 +76,15 @@ class Watcher:
         self._depth: Final = depth
 
     async def look(self) -> News:
-        """Read on, at most 1000 blocks. Raises what asking the chain raises, and JournalFault;
-        then nothing was read, or it was read whole.
+        """Read on, at most 1000 blocks. Raises what asking the chain raises, L1Lags where it is
+        shorter than what was read, and JournalFault; then nothing was read, or it was read whole.
         """
         steps = self._journal.steps
-        lost, last = await self._rolled_back()
-        newest = (await self._chain.head()).number - self._depth + 1
+        read = await self._journal.run(steps.remembered, self._name)
+        # a chain that replaces another is longer; one that is shorter is an endpoint behind
+        head = await self._chain.head(least=read[0].number if read else 0)
+        lost, last = await self._rolled_back(read)
+        newest = head.number - self._depth + 1
         first = self._first_block if last is None else last.number + 1
         upto = min(newest, first + MOST_BLOCKS_OF_LOGS - 1)
         if upto < first:
@@ -107,10 +110,9 @@ class Watcher:
         found = await self._journal.run(self._journal.steps.sightings, self._name)
         return [Seen.of(one) for one in found]
 
-    async def _rolled_back(self) -> tuple[tuple[Seen, ...], Place | None]:
+    async def _rolled_back(self, read: list[Place]) -> tuple[tuple[Seen, ...], Place | None]:
         """What is lost, and the last block read that still stands."""
         steps = self._journal.steps
-        read = await self._journal.run(steps.remembered, self._name)
         standing = None
         for place in read:
             block = await self._chain.block(place.number)

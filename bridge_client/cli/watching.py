@@ -12,7 +12,7 @@ import msgspec
 
 from bridge_client.cli.challenges import answer
 from bridge_client.cli.session import Session, bridge_command
-from bridge_client.errors import Reverted
+from bridge_client.errors import JournalFault, Reverted
 from bridge_client.sending import Sender
 from bridge_client.settling import Settlement
 from bridge_client.watching import News, Seen, Watcher
@@ -93,6 +93,8 @@ class _Duty:
                 continue
             try:
                 await answer(self.settlement, self.sender, challenge, self.client, self.kzg)
+            except JournalFault:
+                raise
             except (Unavailable, NotEnough, Reverted) as error:
                 _log.error("a challenge is not answered", challenge=number, reason=str(error))
                 continue
@@ -111,7 +113,7 @@ async def _look(watcher: Watcher, output: Output, duty: _Duty | None, once: bool
             if news.is_complete:
                 await duty.do()
     except Unavailable as error:
-        if once:
+        if once or isinstance(error, JournalFault):
             raise
         _log.error("the endpoint fails", reason=str(error))
         return True

@@ -11,7 +11,7 @@ from settlement_specimens import SEQUENCER
 from settlement_under_test import account, stage
 
 from bridge_client import watching
-from bridge_client.errors import JournalFault, L1FalseAnswer
+from bridge_client.errors import JournalFault, L1FalseAnswer, L1Lags
 from bridge_client.life import State
 from bridge_client.watching import News, Seen, Watcher
 
@@ -78,6 +78,7 @@ async def test_what_a_reorganisation_takes_back_is_lost_and_what_it_brings_is_se
     if comes_again:  # in another block
         (intent,) = await act.journal.run(act.journal.steps.newest, 1)
         await act.chain.send(intent.last.signed.raw, intent.last.signed.hash)
+        act.test.advance(1)  # mined by now
     again = ["BatchProposed"] if comes_again else []
     news = await one.look()
     assert named(news.lost) == ["BatchProposed"]
@@ -114,6 +115,19 @@ async def test_a_proposal_that_the_chain_forgot_is_sent_again_under_its_nonce(ac
     news = await all_of(one)
     assert named(news.lost) == ["BatchProposed"]
     assert named(await one.past()) == ["SequencerSet", "BatchProposed"]
+
+
+async def test_an_endpoint_that_is_behind_loses_nothing(act: Any) -> None:
+    one = watcher(act)
+    await all_of(one)
+    before = act.test.snapshot()
+    await act.settlement.propose(act.sender(SEQUENCER), act.proposal())
+    await one.look()
+    read = await one.past()
+    act.test.restore(before)
+    with pytest.raises(L1Lags, match="was seen before"):
+        await one.look()
+    assert await one.past() == read
 
 
 async def test_blocks_that_may_still_change_are_left_for_later(act: Any) -> None:
