@@ -38,7 +38,7 @@ $(CONTRACTS)/node_modules/.ready: $(VENV)/.python $(CONTRACTS)/package-lock.json
 contracts: $(VENV)/.ready $(CONTRACTS)/node_modules/.ready ## compile the contracts into their artifacts
 	@$(BIN)/python -m bridge_client.compiler
 
-demo: $(VENV)/.ready ## a real batch: damaged and healed; certified, members lost; sampled, and withheld
+demo: $(VENV)/.ready $(CONTRACTS)/node_modules/.ready ## a real batch: damaged and healed; certified, members lost; sampled, and withheld; final on L1
 	@$(BIN)/holdfast demo
 
 lint: $(VENV)/.tests ## ruff and mypy

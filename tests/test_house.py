@@ -22,6 +22,7 @@ USING_THE_TEST_KIT = (
     "committee.cli.demo",
     "sampler.devnet",
     "sampler.cli.demo",
+    "bridge_client.cli.demo",
     "benchmarks",
 )
 ONE_DOOR = {
