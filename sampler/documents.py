@@ -16,6 +16,7 @@ from committee.documents import Committee
 from committee.secp256k1 import EthereumKey
 from da_node.coding import Header
 from sampler.conclusion import Finding
+from sampler.errors import StateFault
 from sampler.session import Session
 from sampler.suspicion import Outcome
 from sampler.terms import Terms
@@ -71,6 +72,24 @@ def verdict_of(session: Session, header: Header, terms: Terms, *, time: int) -> 
         error=conclusion.error,
         time=time,
     )
+
+
+def time_of(document: bytes) -> int:
+    """Of a verdict as it was written down, unix seconds. Raises StateFault."""
+    try:
+        return msgspec.json.decode(document, type=_Timed).message.time
+    except msgspec.DecodeError as error:
+        raise StateFault(reason=f"a verdict: {error}") from error
+
+
+class _TimedMessage(msgspec.Struct, frozen=True):
+    time: int
+
+
+class _Timed(msgspec.Struct, frozen=True):
+    """What of a verdict tells its time."""
+
+    message: _TimedMessage
 
 
 def verdict_document(

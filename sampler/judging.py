@@ -138,13 +138,15 @@ class Judge:
         raise failure or NothingToSample(columns=0, needed=1)
 
     async def certificate(self, blob_id: BlobId, data: bytes | None) -> VerifiedCertificate | None:
-        """The blob's certificate with the latest expiry: `data` if it is valid, else the first
-        valid one that a node has; None where nobody has one.
+        """A valid certificate of the blob: `data`, else the first that a node has; one whose time
+        is over only where there is no other. None where nobody has one.
         """
+        over: VerifiedCertificate | None = None
         if data is not None:
             found = await self._verified(blob_id, data)
-            if found is not None:
+            if found is not None and self.is_in_time(found.expires_at):
                 return found
+            over = found
         for url in self._everybody():
             try:
                 async with asyncio.timeout(ASK_S):
@@ -152,9 +154,10 @@ class Judge:
             except (Failed, HoldfastError, TimeoutError):
                 continue
             found = await self._verified(blob_id, other)
-            if found is not None:
+            if found is not None and self.is_in_time(found.expires_at):
                 return found
-        return None
+            over = over or found
+        return over
 
     async def check_header(self, header: Header) -> None:
         """Refuse one whose commitment is no point of the group. Raises BadCommitment."""
@@ -199,9 +202,14 @@ class Judge:
         label: str = "",
         certificate: bytes | None = None,
         trusts_clock: bool = True,
+        later_than: int = -1,
         watch: Watch = lambda session: None,
     ) -> Judgement:
-        """Sample a blob whose sample is fixed. Raises NothingToSample, KeysetUnknown."""
+        """Sample a blob whose sample is fixed. Raises NothingToSample, KeysetUnknown.
+
+        `later_than` is the time of the last verdict on it, unix seconds: two that differ never
+        bear the same one, whatever the clock does, or whoever signed them would lose its stake.
+        """
         committee = self.committee_of(terms)
         keyset = None if committee is None else committee.keyset
         try:
@@ -250,7 +258,7 @@ class Judge:
                 certificate=certificate,
             )
         )
-        verdict = verdict_of(session, header, terms, time=int(self._clock()))
+        verdict = verdict_of(session, header, terms, time=max(int(self._clock()), later_than + 1))
         silent = frozenset(i for i, record in session.members.items() if record.is_silent)
         return Judgement(
             verdict=verdict,

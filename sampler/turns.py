@@ -10,7 +10,7 @@ from da_node.coding import Header
 from da_node.service import Broadcast, HoldfastError, Rejected, logger
 from sampler.bounds import RETRY_AFTER_S
 from sampler.committees import Committees
-from sampler.documents import finding_name
+from sampler.documents import finding_name, time_of
 from sampler.errors import NothingToSample
 from sampler.hearing import Hearing
 from sampler.judging import Judge, Judgement
@@ -79,11 +79,15 @@ class Turns:
         blob_id = waiting.blob_id
         header = Header.parse_trusted(waiting.header, blob_id)
         if not self._judge.is_in_time(waiting.expires_at):
-            self._metrics.missed.inc()
-            _log.warning("its time is over", blob_id=blob_id.hex0x, expires_at=waiting.expires_at)
-            await self._state.run(self._state.steps.give_up, blob_id)
+            await self._miss(waiting, waiting.expires_at)
             return
-        terms, secret, certificate = await self._fixed(waiting, header)
+        certificate = await self._judge.certificate(blob_id, waiting.certificate)
+        # Feeds may say anything; nobody promised more than stands in the certificate.
+        if certificate is not None and not self._judge.is_in_time(certificate.expires_at):
+            await self._miss(waiting, certificate.expires_at)
+            return
+        terms, secret = await self._fixed(waiting, header, certificate)
+        last = await self._state.run(self._state.steps.verdict, blob_id)
         committee = self._judge.committee_of(terms)
         with self._showing.sampling(waiting, header, terms, committee, beside=self._watch) as watch:
             try:
@@ -92,8 +96,9 @@ class Turns:
                     terms,
                     secret,
                     label=waiting.label,
-                    certificate=certificate,
+                    certificate=None if certificate is None else certificate.serialize(),
                     trusts_clock=self._hearing.trusts_clock,
+                    later_than=-1 if last is None else time_of(last.document),
                     watch=watch,
                 )
             except NothingToSample as error:
@@ -104,10 +109,17 @@ class Turns:
         self._count(waiting, terms, judgement)
         self._news.publish(stored.cursor)
 
-    async def _fixed(self, waiting: Waiting, header: Header) -> tuple[Terms, bytes, bytes | None]:
+    async def _miss(self, waiting: Waiting, expires_at: int) -> None:
+        """Nobody is asked any more for what is about to be deleted, or has been."""
+        self._metrics.missed.inc()
+        _log.warning("its time is over", blob_id=waiting.blob_id.hex0x, expires_at=expires_at)
+        await self._state.run(self._state.steps.give_up, waiting.blob_id)
+
+    async def _fixed(
+        self, waiting: Waiting, header: Header, certificate: VerifiedCertificate | None
+    ) -> tuple[Terms, bytes]:
         """The sample as it was fixed, or fixed now, before the first question."""
         steps = self._state.steps
-        certificate = await self._judge.certificate(waiting.blob_id, waiting.certificate)
         before = None if waiting.fixed is None else Terms.parse(waiting.fixed.terms)
         if certificate is None and self._committees.followed:
             # Nobody vouches for the header: whatever it is, it must not make answers look false.
@@ -117,12 +129,14 @@ class Turns:
             await self._state.run(
                 steps.certify, waiting.blob_id, certificate.serialize(), certificate.expires_at
             )
-        terms = self._judge.terms(certificate, waiting.expires_at, self._expected(certificate))
+        # Whoever is silent may have chosen to be, by what was asked of this order before.
+        expected = self._expected(certificate) if before is None else frozenset[int]()
+        terms = self._judge.terms(certificate, waiting.expires_at, expected)
         if before is not None and _are_alike(before, terms):
             terms = before
         drawn = Fixed(secret=secrets.token_bytes(SECRET_BYTES), terms=terms.serialize())
         fixed = await self._state.run(steps.fix, waiting.blob_id, drawn)
-        return terms, fixed.secret, None if certificate is None else certificate.serialize()
+        return terms, fixed.secret
 
     def _expected(self, certificate: VerifiedCertificate | None) -> frozenset[int]:
         if certificate is None:

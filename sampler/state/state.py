@@ -167,7 +167,7 @@ class State:
         """
         with self._database.transaction() as sql:
             sql.execute(
-                "UPDATE blobs SET certificate = ?, expires_at = max(expires_at, ?), lane = ? "
+                "UPDATE blobs SET certificate = ?, expires_at = ?, lane = ? "
                 "WHERE blob_id = ? AND certificate IS NULL",
                 (certificate, expires_at, Lane.NEW, blob_id),
             )
@@ -417,7 +417,7 @@ def _announce(sql: sqlite3.Connection, one: Announcement, now: float) -> None:
     lane = one.lane if due_at is None or certificate is None else Lane.RETRY
     sql.execute(
         "UPDATE blobs SET certificate = ?, expires_at = ?, lane = ?, due_at = ? WHERE blob_id = ?",
-        (one.certificate, max(one.expires_at, expires_at), lane, one.due_at, one.blob_id),
+        (one.certificate, one.expires_at, lane, one.due_at, one.blob_id),
     )
     sql.execute(
         "UPDATE samples SET expires_at = ? WHERE blob_id = ?", (one.expires_at, one.blob_id)

@@ -19,9 +19,11 @@ from committee.devnet.faults import OtherBlob, Silent, Truncate, Withhold
 from da_node.client import FeedEvent
 from da_node.coding import BlobId, Commitment, Header, MerkleRoot
 from da_node.service.http.answers import json_answer
+from sampler.bounds import SILENT_SESSIONS
 from sampler.cli.evidence import evidence_text
 from sampler.conclusion import Finding
 from sampler.confidence import Rule
+from sampler.documents import time_of
 from sampler.intervals import Interval
 from sampler.sampler import Sampler
 from sampler.session import Session
@@ -147,6 +149,47 @@ async def test_nothing_is_asked_of_what_is_about_to_be_deleted(
         await require(sampler, receipt.blob_id, Finding.AVAILABLE)
 
 
+async def test_a_promise_that_is_over_is_held_against_nobody(
+    network: Network, tmp_path: Path
+) -> None:
+    """A feed says that the blob stays for longer than its members promised, and a node still hands
+    over the certificate; the members have deleted it, as they may.
+    """
+    before, receipt = network.clock.now, await network.post()
+    network.clock.now = receipt.expires_at + 2 * 3600
+    gone = Withhold(path=f"/v1/blobs/{receipt.blob_id.hex0x}/points", columns=tuple(range(128)))
+    await network.arm(EVERYBODY, gone)
+    event = FeedEvent(
+        cursor=1,
+        blob_id=receipt.blob_id,
+        header=receipt.header,
+        expires_at=receipt.expires_at + 86_400,
+        label="",
+        certificate=None,
+    )
+    certified = msgspec.structs.replace(event, cursor=2, certificate=receipt.certificate)
+    try:
+        async with (
+            a_feed([]) as url,
+            sampling(network, tmp_path, feeds=url, certificate_wait_s=0.0, deadline_s=6.0) as (
+                sampler,
+                _,
+            ),
+        ):
+            await sampler.hearing.announce("liar", Interval(0, 1), [event], is_new=True)
+            await sampler.hearing.announce("liar", Interval(1, 2), [certified], is_new=True)
+
+            async def is_over() -> bool:
+                counts = await sampler.state.run(sampler.state.steps.counts)
+                found = await sampler.state.run(sampler.state.steps.verdict, receipt.blob_id)
+                return found is not None or not sum(counts.values())
+
+            await until(is_over)
+            assert await sampler.state.run(sampler.state.steps.verdict, receipt.blob_id) is None
+    finally:
+        network.clock.now = before
+
+
 async def test_a_clock_that_is_wrong_makes_nobody_a_liar(network: Network, tmp_path: Path) -> None:
     """Ours is behind: members have deleted what we still ask for, and say so."""
     receipt = await network.post()
@@ -170,6 +213,27 @@ async def test_a_clock_that_is_wrong_makes_nobody_a_liar(network: Network, tmp_p
         )
         network.clock.now = before
         assert judged.verdict.finding is Finding.INCONCLUSIVE
+
+
+async def test_two_verdicts_on_a_blob_never_bear_the_same_second(
+    network: Network, tmp_path: Path
+) -> None:
+    """The clock stands, or goes back: *withheld* and *available* of one second cost a stake."""
+    payload, blob_id = network.payload()
+    await network.arm(EVERYBODY, all_of(blob_id))
+    async with sampling(network, tmp_path, deadline_s=10.0) as (sampler, _):
+        await network.post(payload=payload)
+        await require(sampler, blob_id, Finding.WITHHELD)
+        first = await verdict(sampler, blob_id)
+        await network.heal()
+        network.clock.now -= 2
+        try:
+            await sampler.state.run(sampler.state.steps.put_off, blob_id, network.clock())
+            second = await verdict(sampler, blob_id, first.cursor)
+        finally:
+            network.clock.now += 2
+    assert second.verdict == Finding.AVAILABLE
+    assert time_of(second.document) == time_of(first.document) + 1
 
 
 # ---------------------------------------------------------------- feeds
@@ -262,8 +326,9 @@ async def test_hundreds_of_garbage_blobs_announced_hold_up_no_real_one(
 async def test_a_session_without_the_certificate_is_begun_again_once_it_comes(
     network: Network, tmp_path: Path
 ) -> None:
-    """Members say nothing meanwhile. What is asked then is of the same random order, and the
-    session that nobody vouched for says nothing.
+    """Members say nothing meanwhile. What is asked then is of the same random order, the session
+    that nobody vouched for says nothing, and nobody is expected to be silent who may have chosen to
+    be by the questions of the first.
     """
     receipt = await network.post()
     blob_id = receipt.blob_id
@@ -296,6 +361,10 @@ async def test_a_session_without_the_certificate_is_begun_again_once_it_comes(
     ):
         await sampler.hearing.announce("liar", Interval(0, 1), [event], is_new=True)
         await begun(1)
+        silence = sampler._turns._silence
+        for _ in range(SILENT_SESSIONS):
+            silence.ended(network.committee, silent=[3], answered=[])
+        assert silence.expected(network.committee) == {3}
         await sampler.hearing.announce("liar", Interval(1, 2), [certified], is_new=True)
         await begun(2)
         await network.heal()
@@ -304,6 +373,7 @@ async def test_a_session_without_the_certificate_is_begun_again_once_it_comes(
     first, second = seen
     assert (first.plan.rule, second.plan.rule) == (Rule.STRICT, Rule.CERTIFIED)
     assert first.plan.order.secret == second.plan.order.secret
+    assert second.plan.division.expected == frozenset()
     assert not first.is_over
     assert [one.blob_id for one in given] == [blob_id]
 

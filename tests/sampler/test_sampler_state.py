@@ -168,6 +168,26 @@ def test_its_first_certificate_or_a_later_expiry_has_it_sampled_again(state: Sta
     assert (one.certificate, one.expires_at) == (b"d", int(NOW) + 5000)
 
 
+@pytest.mark.parametrize("is_found", [False, True])
+def test_what_is_announced_without_a_certificate_postpones_no_promise(
+    state: State, is_found: bool
+) -> None:
+    """Whoever announces may say any expiry; the certificate's is the one that counts."""
+    false = announced(1, certificate=None, lane=Lane.UNCERTIFIED, expires_at=int(NOW) + 9000)
+    state.announce("a", Interval(0, 1), [false], now=NOW)
+    if is_found:
+        state.certify(blob(1), b"c", int(NOW) + 1000)
+    else:
+        state.announce("a", Interval(1, 2), [announced(1)], now=NOW)
+    one = state.blob(blob(1))
+    assert one is not None
+    assert (one.certificate, one.expires_at) == (b"c", int(NOW) + 1000)
+    state.conclude(verdict(1), [], retry_at=None, deliver_at=None)
+    later = announced(1, certificate=b"d", expires_at=int(NOW) + 5000)
+    state.announce("a", Interval(2, 3), [later], now=NOW)
+    assert waiting(state) == [1]
+
+
 def test_a_certificate_that_was_found_is_no_reason_to_sample_again(state: State) -> None:
     first = announced(1, certificate=None, lane=Lane.UNCERTIFIED)
     state.announce("a", Interval(0, 1), [first], now=NOW)
