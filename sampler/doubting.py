@@ -3,14 +3,20 @@
 What they prove `sampler.suspicion` says; what it asks for is kept here: the attempts of a round are
 chosen before any of them is answered, have as much time, and count once all of them are over. A
 round that does not end before the session does counts for nothing.
+
+A signer in whose columns nothing was drawn failed to give nothing. Where others fail it is asked
+for the first items of the order in its columns: they were fixed before the first question, and
+no rung needs them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
+from sampler.plan import Plan
 from sampler.suspicion import Attempt, Outcome, Suspicion, controls_for, suspicion
 
 FEWEST_QUESTIONS: Final = 5
@@ -23,6 +29,24 @@ MOST_ROUNDS: Final = 64
 
 Round = Mapping[int, tuple[Sequence[int], int]]
 """Items, and how many controls, by member."""
+
+
+def undrawn(plan: Plan, drawn: Iterable[int], members: Iterable[int]) -> dict[int, list[int]]:
+    """Those of the members in whose columns none of the items drawn lies, and what each is asked
+    for instead: the same in every round.
+    """
+
+    def column_of(item: int) -> int:
+        return plan.custody.code.column_of(plan.unit, item)
+
+    seen = set(map(column_of, drawn))
+    found = {}
+    for member in members:
+        own = plan.custody.columns_of[member]
+        if not own & seen:
+            inside = (item for item in plan.order if column_of(item) in own)
+            found[member] = list(islice(inside, FEWEST_QUESTIONS))
+    return found
 
 
 @dataclass(slots=True)
@@ -48,8 +72,8 @@ class Doubts:
     _found: Suspicion | None = None
 
     def begin(self, failing: Mapping[int, Sequence[int]], controls: frozenset[int]) -> Round:
-        """The next round, of what each member fails to give; empty where there is nothing to ask,
-        or the one before is not over.
+        """The next round, of what each member fails to give, or may; empty where there is nothing
+        to ask, or the one before is not over.
         """
         if self.under_way or self.rounds >= MOST_ROUNDS:
             return {}

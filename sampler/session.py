@@ -23,7 +23,7 @@ from typing import Final
 
 from da_node.service import Bug
 from sampler.conclusion import Conclusion, Finding, conclude
-from sampler.doubting import Doubts
+from sampler.doubting import Doubts, undrawn
 from sampler.evidence import FINAL, Asked, MemberRecord
 from sampler.patience import Patience
 from sampler.plan import Plan
@@ -227,8 +227,9 @@ class Session:
         self._record(ask, outcome, entry[1], now_s, detail)
         if self.is_over:
             return
-        if ask.item is not None:
-            self._item_ended(self._questions[ask.item], ask, outcome, now_s)
+        question = None if ask.item is None else self._questions.get(ask.item)
+        if question is not None:  # else it was asked for in a round alone
+            self._item_ended(question, ask, outcome, now_s)
         if ask.round is None or self.is_over:
             return
         if self._doubts.ended(ask.source, outcome, is_control=ask.item is None, is_busy=is_busy):
@@ -325,13 +326,17 @@ class Session:
         return ask
 
     def _begin_round(self, now_s: float) -> list[Ask]:
-        """What each signer failed to give, among controls, in one random order."""
+        """What each signer failed to give, or was not asked for, among controls, in one random
+        order.
+        """
         failing: dict[int, list[int]] = {}
         for question in self._questions.values():
             if question.doubted and question.state is not State.HELD:
                 column = self._code.column_of(self.plan.unit, question.item)
                 for member in question.failed & self._custodians(column):
                     failing.setdefault(member, []).append(question.item)
+        if failing:
+            failing |= undrawn(self.plan, self._questions, self._doubts.promised)
         timeout_s = self._patience.round_s
         if now_s + timeout_s > self.deadline_s:
             self._round_at_s = self.deadline_s  # it could not be over in time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -11,10 +12,11 @@ from link_simulation import World, plan_of, run, start
 from da_node.service import Bug
 from sampler.conclusion import Finding
 from sampler.confidence import Rule
+from sampler.doubting import FEWEST_QUESTIONS
 from sampler.patience import Patience
 from sampler.question import TRANSITIONS, Ask, Move, Question, State
 from sampler.session import STEPS, Session, Stage, Step
-from sampler.suspicion import FALSE_ALARM, Outcome
+from sampler.suspicion import FALSE_ALARM, Outcome, controls_for
 
 
 def finding(session: Session, world: World) -> Finding:
@@ -138,6 +140,58 @@ def test_withheld_where_more_signers_than_faults_do_not_serve(refusal: Outcome) 
         conclusion = session.conclusion
         assert conclusion is not None
         assert conclusion.error <= FALSE_ALARM
+
+
+def nothing_drawn_of(member: int, *, failing: frozenset[int]) -> tuple[Session, World]:
+    """Of four one may fail, and the last did not sign: a larger sample without another one would
+    be half of all points. In the member's own columns nothing was drawn.
+    """
+    shape = custody(unsigned={3})
+    own = shape.columns_of[member]
+    seed = next(
+        seed
+        for seed in itertools.count()
+        if not any(item // 64 in own for item in plan_of(shape, seed).first.items)
+    )
+    session = Session(
+        plan_of(shape, seed),
+        Patience(),
+        promised=shape.signers,
+        now_s=0.0,
+        draw=random.Random(seed).random,
+        controls=frozenset(range(4)),
+        most_items=1024,
+    )
+    return session, honest(seed, serves=lambda source, item, now: source not in failing)
+
+
+@pytest.mark.parametrize("refusal", [Outcome.UNKNOWN, Outcome.TIMEOUT])
+def test_a_signer_is_accused_though_nothing_was_drawn_in_its_columns(refusal: Outcome) -> None:
+    session, world = nothing_drawn_of(0, failing=frozenset({0, 1, 3}))
+    world.refusal = refusal
+    assert finding(session, world) is Finding.WITHHELD
+    of_it = [ask for ask in world.asked if ask.source == 0]
+    inside = (
+        item for item in session.plan.order if item // 64 in session.plan.custody.columns_of[0]
+    )
+    fixed = list(itertools.islice(inside, FEWEST_QUESTIONS))
+    # In rounds alone, whole ones among their controls, of which each has the same questions.
+    for number in range(1, session.doubts.rounds + 1):
+        asked = [ask.item for ask in of_it if ask.round == number]
+        assert sorted(item for item in asked if item is not None) == sorted(fixed)
+        assert asked.count(None) == controls_for(FEWEST_QUESTIONS)
+    assert len(of_it) == session.doubts.rounds * (FEWEST_QUESTIONS + controls_for(FEWEST_QUESTIONS))
+
+
+def test_what_is_asked_in_rounds_alone_counts_for_no_rung_and_accuses_nobody_who_serves() -> None:
+    session, world = nothing_drawn_of(0, failing=frozenset({1, 3}))
+    assert finding(session, world) is Finding.INCONCLUSIVE
+    of_it = {ask.item for ask in world.asked if ask.source == 0 and ask.item is not None}
+    assert of_it
+    assert not of_it & session.held.keys()
+    assert not of_it & {question.item for question in session.questions}
+    assert session.doubts.found is not None
+    assert session.doubts.found.weights[0] <= 1
 
 
 def test_a_refusal_is_held_against_a_member_only_beside_a_control() -> None:
@@ -270,7 +324,7 @@ def test_a_larger_rung_than_allowed_is_not_tried_for() -> None:
     )
     world = honest(silent=frozenset({0}))
     assert finding(session, world) is Finding.INCONCLUSIVE
-    assert {ask.item for ask in world.asked} <= set(plan.first.items)
+    assert {ask.item for ask in world.asked if ask.round is None} <= set(plan.first.items)
 
 
 def test_whoever_serves_only_who_asked_is_caught_once_many_ask() -> None:
