@@ -128,8 +128,6 @@ class OtherRoot(Rejected):
     height: int
     value: str
     expected: str
-    is_final: bool
-    """Whether the batch is final; else it can still be doubted."""
 
 
 @dataclass(eq=False, kw_only=True)

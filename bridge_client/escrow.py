@@ -16,7 +16,6 @@ from bridge_client.errors import OtherRoot
 from bridge_client.ethereum import Interface
 from bridge_client.l1 import CallRefused, Chain, Receipt
 from bridge_client.sending import Sender
-from bridge_client.settlement import BatchState
 from bridge_client.settling import Settlement
 from bridge_client.transactions import Call
 from bridge_client.withdrawals import Proof, Withdrawal, WithdrawalTree
@@ -142,7 +141,6 @@ class TokenEscrow:
                 height=height,
                 value="0x" + tree.root.hex(),
                 expected="0x" + batch.withdrawals_root.hex(),
-                is_final=batch.state is BatchState.FINAL,
             )
         return tree.proof(self.leaf(withdrawal))
 

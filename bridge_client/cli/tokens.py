@@ -10,7 +10,6 @@ import click
 from bridge_client.cli.session import Session, bridge_command
 from bridge_client.errors import OtherRoot
 from bridge_client.escrow import TokenEscrow
-from bridge_client.settlement import BatchState
 from bridge_client.withdrawals import HASH_BYTES, Withdrawal, WithdrawalTree
 from committee.cli.parameters import Hex
 from committee.disk import read_file
@@ -129,7 +128,6 @@ async def _tree(session: Session, height: int, leaves: Path) -> WithdrawalTree:
             height=height,
             value="0x" + tree.root.hex(),
             expected="0x" + batch.withdrawals_root.hex(),
-            is_final=batch.state is BatchState.FINAL,
         )
     return tree
 

@@ -18,6 +18,8 @@ from bridge_client.anvil import anvil
 from bridge_client.artifacts import Artifact
 from bridge_client.compiler import compile_contracts
 
+sys.setrecursionlimit(1000)  # web3 raises it, and nested JSON would overflow the stack
+
 
 @pytest.fixture(scope="session")
 def running_chain() -> Iterator[tuple[str, Chain]]:
