@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
+from itertools import pairwise
 from typing import Final, Protocol
 
 from da_node.client import Client, FeedEvent
-from da_node.service import HoldfastError, logger
+from da_node.service import FalseAnswer, HoldfastError, logger
 from sampler.bounds import FEED_PAUSE_S, LIVE_BATCH_S, PAGE, POLL_S, STREAM_AGAIN_S
 from sampler.intervals import Interval, Intervals
 from sampler.metrics import SamplerMetrics
@@ -156,6 +157,10 @@ class Feed:
     async def _read(self, node_id: str, after: int, upto: int | None, *, is_new: bool) -> None:
         while upto is None or after < upto:
             events = await self._client.list(after, PAGE, node=self.url)
+            cursors = [after, *(one.cursor for one in events)]
+            if any(later <= before for before, later in pairwise(cursors)):
+                # Taken for progress, such pages would be read for ever.
+                raise FalseAnswer(url=self.url, what="page", reason="its cursors do not grow")
             inside = [one for one in events if upto is None or one.cursor <= upto]
             is_last = len(inside) < len(events) or len(events) < PAGE
             end = inside[-1].cursor if inside else after

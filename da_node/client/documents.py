@@ -6,12 +6,21 @@ not known here are passed over, and every header is checked to be the one that i
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 
 from da_node.coding import COLUMNS, BlobId, Header
 from da_node.errors import FalseAnswer, HoldfastError
+
+LARGEST: Final = (1 << 63) - 1
+"""Cursors and times are whole numbers up to here, so that every database and clock takes them."""
+LABEL_CHARACTERS: Final = 64
+NAME_CHARACTERS: Final = 128
+"""Of what a node calls itself, which its readers keep."""
+
+_Cursor = Annotated[int, msgspec.Meta(ge=1, le=LARGEST)]
+_Seconds = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 
 
 class _Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,22 +57,22 @@ class ArcDocument(_Document, frozen=True, kw_only=True):
 class NodeDocument(_Document, frozen=True, kw_only=True):
     """Answer to GET /v1/node: what the client relies on."""
 
-    node_id: str
+    node_id: Annotated[str, msgspec.Meta(max_length=NAME_CHARACTERS)]
     version: str
     keyset_hash: str | None
     arc: ArcDocument
-    retention_s: int
-    time: int
+    retention_s: _Seconds
+    time: _Seconds
 
 
 class EventDocument(_Document, frozen=True, kw_only=True):
     """One entry of the feed."""
 
-    cursor: int
+    cursor: _Cursor
     blob_id: str
     header: str
-    expires_at: int
-    label: str
+    expires_at: _Seconds
+    label: Annotated[str, msgspec.Meta(max_length=LABEL_CHARACTERS)]
     certificate: str | None = None
 
 

@@ -52,9 +52,14 @@ async def test_a_page_of_the_feed(start, connect, sample, other):
         {"blob_id": "0x" + "00" * 32},
         {"cursor": "x"},
         {"certificate": "0xz"},
+        {"cursor": 0},
+        {"cursor": 2**63},
+        {"expires_at": 2**63},
+        {"expires_at": -1},
+        {"label": "x" * 65},
     ],
 )
-async def test_an_entry_whose_header_is_not_its_ids_is_false(start, connect, sample, change):
+async def test_an_entry_that_cannot_be_true_is_false(start, connect, sample, change):
     node = await start()
     entry = node.event(sample.blob) | change
     node.script["blobs"].append(lambda request: _later(document(blobs=[entry])))

@@ -323,6 +323,27 @@ async def test_hundreds_of_garbage_blobs_announced_hold_up_no_real_one(
         assert waiting[Lane.NEW] == waiting[Lane.RETRY] == 0
 
 
+@pytest.mark.parametrize("cursors", [[2**70], [7] * 500], ids=["far", "same"])
+async def test_a_feed_with_impossible_cursors_stops_nothing(
+    cursors: list[int], network: Network, tmp_path: Path
+) -> None:
+    """It is tried again later; others are followed meanwhile."""
+    events = [announced(cursor, garbage(1)) for cursor in cursors]
+    async with (
+        a_feed(events) as url,
+        sampling(network, tmp_path, feeds=f"{url},{network.urls[0]}") as (sampler, _),
+    ):
+        failures = sampler.metrics.feed_failures.labels(url)
+
+        async def has_failed() -> bool:
+            return failures._value.get() >= 2  # type: ignore[no-any-return]
+
+        await until(has_failed)
+        receipt = await network.post()
+        await require(sampler, receipt.blob_id, Finding.AVAILABLE)
+        assert not any(task.done() for task in sampler._loops[:2])
+
+
 async def test_a_session_without_the_certificate_is_begun_again_once_it_comes(
     network: Network, tmp_path: Path
 ) -> None:
