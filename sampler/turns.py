@@ -69,7 +69,7 @@ class Turns:
             await self._take_in_time(waiting)
         except Rejected as error:
             _log.warning("not to be sampled", blob_id=blob_id.hex0x, reason=str(error))
-            await self._state.run(self._state.steps.give_up, blob_id)
+            await self._give_up(waiting)
         except HoldfastError as error:
             _log.warning("not sampled", blob_id=blob_id.hex0x, reason=str(error))
             later = self._clock() + RETRY_AFTER_S[0]
@@ -104,7 +104,7 @@ class Turns:
             except NothingToSample as error:
                 _log.error("nothing to sample", blob_id=blob_id.hex0x, reason=str(error))
                 raise
-            stored = await self._conclude(waiting, terms, judgement)
+            stored = await self._conclude(waiting, terms, certificate, judgement)
         self._showing.said([stored])
         self._count(waiting, terms, judgement)
         self._news.publish(stored.cursor)
@@ -113,7 +113,12 @@ class Turns:
         """Nobody is asked any more for what is about to be deleted, or has been."""
         self._metrics.missed.inc()
         _log.warning("its time is over", blob_id=waiting.blob_id.hex0x, expires_at=expires_at)
-        await self._state.run(self._state.steps.give_up, waiting.blob_id)
+        await self._give_up(waiting)
+
+    async def _give_up(self, waiting: Waiting) -> None:
+        await self._state.run(
+            self._state.steps.give_up, waiting.blob_id, certificate=waiting.certificate
+        )
 
     async def _fixed(
         self, waiting: Waiting, header: Header, certificate: VerifiedCertificate | None
@@ -143,8 +148,17 @@ class Turns:
             return frozenset()
         return self._silence.expected(self._committees.of(certificate.keyset_hash))
 
-    async def _conclude(self, waiting: Waiting, terms: Terms, judgement: Judgement) -> Stored:
+    async def _conclude(
+        self,
+        waiting: Waiting,
+        terms: Terms,
+        certificate: VerifiedCertificate | None,
+        judgement: Judgement,
+    ) -> Stored:
         now, verdict = self._clock(), judgement.verdict
+        went_by = waiting.certificate
+        if went_by is None and certificate is not None:
+            went_by = certificate.serialize()
         stored = await self._state.run(
             self._state.steps.conclude,
             Evidenced(
@@ -155,6 +169,7 @@ class Turns:
                 evidence=judgement.evidence,
             ),
             judgement.samples,
+            certificate=went_by,
             retry_at=retry_at(
                 waiting, verdict.finding, is_vouched=terms.signers is not None, now=now
             ),

@@ -177,11 +177,15 @@ class State:
         verdict: Evidenced,
         samples: Sequence[Sample],
         *,
+        certificate: bytes | None,
         retry_at: float | None,
         deliver_at: float | None,
     ) -> Stored:
         """A session's end: the verdict with its evidence, what was verified, when the blob is due
         again (None: not any more), and when the webhook is (None: there is none).
+
+        `certificate` is the one that the session began with, or found: a blob that has got another
+        one meanwhile stays due, for nothing has been asked by that promise yet.
 
         A crash here leaves the blob as if the session had not been: it is asked again, for the
         same sample.
@@ -207,9 +211,10 @@ class State:
                 ],
             )
             sql.execute(
-                "UPDATE blobs SET tries = tries + 1, due_at = ?, "
+                "UPDATE blobs SET tries = tries + 1, "
+                "due_at = CASE WHEN certificate IS ? THEN ? ELSE due_at END, "
                 "lane = CASE lane WHEN ? THEN lane ELSE ? END WHERE blob_id = ?",
-                (retry_at, Lane.UNCERTIFIED, Lane.RETRY, verdict.blob_id),
+                (certificate, retry_at, Lane.UNCERTIFIED, Lane.RETRY, verdict.blob_id),
             )
             if deliver_at is not None:
                 sql.execute("INSERT INTO outbox VALUES (?, ?, 0)", (cursor, deliver_at))
@@ -220,10 +225,15 @@ class State:
             document=verdict.document,
         )
 
-    def give_up(self, blob_id: BlobId) -> None:
-        """Not to be sampled any more, without a verdict: its time is over."""
+    def give_up(self, blob_id: BlobId, *, certificate: bytes | None) -> None:
+        """Not to be sampled any more, without a verdict: its time is over. It stays due where it
+        has another certificate than this one by now.
+        """
         with self._database.transaction() as sql:
-            sql.execute("UPDATE blobs SET due_at = NULL WHERE blob_id = ?", (blob_id,))
+            sql.execute(
+                "UPDATE blobs SET due_at = NULL WHERE blob_id = ? AND certificate IS ?",
+                (blob_id, certificate),
+            )
 
     def put_off(self, blob_id: BlobId, due_at: float) -> None:
         """Not to be sampled before then."""

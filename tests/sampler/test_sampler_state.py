@@ -125,7 +125,7 @@ def test_newest_first_then_retries_then_catch_up_then_what_anybody_could_make_up
     lanes = {1: Lane.CATCH_UP, 2: Lane.NEW, 3: Lane.UNCERTIFIED, 4: Lane.NEW, 5: Lane.CATCH_UP}
     for number, lane in lanes.items():
         state.announce("node", Interval(number, number + 1), [announced(number, lane=lane)], now=1)
-    state.conclude(verdict(2, 0), [], retry_at=NOW, deliver_at=None)
+    state.conclude(verdict(2, 0), [], certificate=b"c", retry_at=NOW, deliver_at=None)
     assert waiting(state) == [4, 2, 5, 1, 3]
     assert waiting(state, besides={blob(4), blob(5)}) == [2, 1, 3]
     assert state.counts() == {Lane.NEW: 1, Lane.RETRY: 1, Lane.CATCH_UP: 2, Lane.UNCERTIFIED: 1}
@@ -137,7 +137,7 @@ def test_what_is_not_due_does_not_wait(state: State) -> None:
     assert state.next_due() == NOW + 5
     state.put_off(blob(1), NOW)
     assert waiting(state) == [1]
-    state.give_up(blob(1))
+    state.give_up(blob(1), certificate=b"c")
     assert waiting(state) == []
     assert state.next_due() is None
 
@@ -146,7 +146,7 @@ def test_a_blob_is_sampled_once_however_often_it_is_announced(state: State) -> N
     state.announce("a", Interval(0, 1), [announced(1)], now=NOW)
     state.announce("b", Interval(8, 9), [announced(1)], now=NOW)
     assert waiting(state) == [1]
-    state.conclude(verdict(1), [], retry_at=None, deliver_at=None)
+    state.conclude(verdict(1), [], certificate=b"c", retry_at=None, deliver_at=None)
     state.announce("c", Interval(0, 1), [announced(1)], now=NOW)
     state.announce("d", Interval(0, 1), [announced(1, certificate=None)], now=NOW)
     assert waiting(state) == []
@@ -158,7 +158,7 @@ def test_its_first_certificate_or_a_later_expiry_has_it_sampled_again(state: Sta
     assert waiting(state) == []
     state.announce("a", Interval(1, 2), [announced(1)], now=NOW)
     assert waiting(state) == [1]
-    state.conclude(verdict(1), [], retry_at=None, deliver_at=None)
+    state.conclude(verdict(1), [], certificate=b"c", retry_at=None, deliver_at=None)
     state.announce(
         "a", Interval(2, 3), [announced(1, certificate=b"d", expires_at=int(NOW) + 5000)], now=NOW
     )
@@ -182,7 +182,7 @@ def test_what_is_announced_without_a_certificate_postpones_no_promise(
     one = state.blob(blob(1))
     assert one is not None
     assert (one.certificate, one.expires_at) == (b"c", int(NOW) + 1000)
-    state.conclude(verdict(1), [], retry_at=None, deliver_at=None)
+    state.conclude(verdict(1), [], certificate=b"c", retry_at=None, deliver_at=None)
     later = announced(1, certificate=b"d", expires_at=int(NOW) + 5000)
     state.announce("a", Interval(2, 3), [later], now=NOW)
     assert waiting(state) == [1]
@@ -192,13 +192,36 @@ def test_a_certificate_that_was_found_is_no_reason_to_sample_again(state: State)
     first = announced(1, certificate=None, lane=Lane.UNCERTIFIED)
     state.announce("a", Interval(0, 1), [first], now=NOW)
     state.certify(blob(1), b"c", int(NOW) + 1000)
-    state.conclude(verdict(1), [], retry_at=None, deliver_at=None)
+    state.conclude(verdict(1), [], certificate=b"c", retry_at=None, deliver_at=None)
     state.announce("a", Interval(1, 2), [announced(1)], now=NOW)
     assert waiting(state) == []
     state.certify(blob(1), b"d", int(NOW) + 1)
     one = state.blob(blob(1))
     assert one is not None
     assert one.certificate == b"c"
+
+
+@pytest.mark.parametrize("retry_at", [None, NOW + 30])
+def test_a_promise_that_came_during_a_session_is_sampled_too(
+    state: State, retry_at: float | None
+) -> None:
+    state.announce("a", Interval(0, 1), [announced(1)], now=NOW)
+    later = announced(1, certificate=b"d", expires_at=int(NOW) + 5000)
+    state.announce("a", Interval(1, 2), [later], now=NOW)
+    state.conclude(verdict(1), [], certificate=b"c", retry_at=retry_at, deliver_at=None)
+    assert waiting(state) == [1]
+    state.give_up(blob(1), certificate=b"c")
+    assert waiting(state) == [1]
+    state.conclude(verdict(1), [], certificate=b"d", retry_at=retry_at, deliver_at=None)
+    assert waiting(state) == []
+
+
+def test_a_certificate_that_came_during_a_session_without_is_sampled_too(state: State) -> None:
+    first = announced(1, certificate=None, lane=Lane.UNCERTIFIED)
+    state.announce("a", Interval(0, 1), [first], now=NOW)
+    state.announce("a", Interval(1, 2), [announced(1)], now=NOW)
+    state.conclude(verdict(1), [], certificate=None, retry_at=None, deliver_at=None)
+    assert waiting(state) == [1]
 
 
 def test_a_flood_of_uncertified_blobs_is_read_on_later(
@@ -211,7 +234,7 @@ def test_a_flood_of_uncertified_blobs_is_read_on_later(
     assert state.announce("node", Interval(0, 2), flood[:2], now=NOW)
     assert not state.announce("node", Interval(2, 3), flood[2:], now=NOW)
     assert state.announce("node", Interval(3, 4), [announced(4)], now=NOW)
-    state.conclude(verdict(1, 0), [], retry_at=None, deliver_at=None)
+    state.conclude(verdict(1, 0), [], certificate=None, retry_at=None, deliver_at=None)
     assert state.announce("node", Interval(2, 3), flood[2:], now=NOW)
     assert state.covered("node").parts == (Interval(0, 4),)
 
@@ -235,9 +258,9 @@ def test_a_sample_once_fixed_stays(tmp_path: Path, state: State) -> None:
 def test_verdicts_have_cursors_that_survive_pruning(tmp_path: Path, state: State) -> None:
     for number in (1, 2):
         state.announce("node", Interval(number, number + 1), [announced(number)], now=NOW)
-    first = state.conclude(verdict(1, 0), [], retry_at=NOW + 9, deliver_at=None)
-    second = state.conclude(verdict(2, 2), [], retry_at=None, deliver_at=None)
-    third = state.conclude(verdict(1, 1), [], retry_at=None, deliver_at=None)
+    first = state.conclude(verdict(1, 0), [], certificate=b"c", retry_at=NOW + 9, deliver_at=None)
+    second = state.conclude(verdict(2, 2), [], certificate=b"c", retry_at=None, deliver_at=None)
+    third = state.conclude(verdict(1, 1), [], certificate=b"c", retry_at=None, deliver_at=None)
     assert [one.cursor for one in state.verdicts(0, 10)] == [1, 2, 3]
     assert state.verdicts(1, 1) == [second]
     assert state.verdict(blob(1)) == third != first
@@ -254,13 +277,15 @@ def test_verdicts_have_cursors_that_survive_pruning(tmp_path: Path, state: State
     state.close()
     again = State.open(tmp_path)
     assert again.last_cursor() == 3
-    assert again.conclude(verdict(4), [], retry_at=None, deliver_at=None).cursor == 4
+    assert (
+        again.conclude(verdict(4), [], certificate=b"c", retry_at=None, deliver_at=None).cursor == 4
+    )
     again.close()
 
 
 def test_the_webhooks_queue_survives_and_is_bounded(tmp_path: Path, state: State) -> None:
     for number in range(1, 6):
-        state.conclude(verdict(number), [], retry_at=None, deliver_at=NOW)
+        state.conclude(verdict(number), [], certificate=b"c", retry_at=None, deliver_at=NOW)
     state.delivered(1)
     assert [one.cursor for one in state.deliveries(now=NOW, limit=2)] == [2, 3]
     state.deliver_later(2, NOW + 60)
@@ -281,7 +306,7 @@ def test_samples_are_kept_until_the_blob_expires_and_within_their_bound(state: S
     for number in (1, 2, 3):
         samples = [Sample(unit=1, index=index, body=bytes(100)) for index in range(3)]
         late = verdict(number, expires_at=int(NOW) + 1000 * number)
-        state.conclude(late, samples, retry_at=None, deliver_at=None)
+        state.conclude(late, samples, certificate=b"c", retry_at=None, deliver_at=None)
     assert state.sample_bytes() == 900
     assert len(state.samples(blob(1))) == 3
     state.prune(now=NOW, sample_bytes=650)
@@ -295,7 +320,7 @@ def test_a_step_that_fails_leaves_nothing(state: State) -> None:
     state.announce("node", Interval(0, 1), [announced(1)], now=NOW)
     broken = Sample(unit=1, index=0, body=None)  # type: ignore[arg-type]
     with pytest.raises(StateFault, match="NOT NULL"):
-        state.conclude(verdict(1), [broken], retry_at=None, deliver_at=NOW)
+        state.conclude(verdict(1), [broken], certificate=b"c", retry_at=None, deliver_at=NOW)
     assert state.verdict(blob(1)) is None
     assert state.undelivered() == 0
     assert waiting(state) == [1]
