@@ -1,6 +1,7 @@
 """The sampler's errors, under the roots of Holdfast's one tree (`da_node.errors`).
 
 Rejected
+├── SampleInUse             403  which points are asked would help those who withhold others
 └── TooLate                 410  the blob expires too soon to be asked for any more
 Unavailable
 ├── NothingToSample         503  the members that are not known to be silent keep too little
@@ -15,6 +16,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from da_node.service import Rejected, Unavailable
+
+
+@dataclass(eq=False, kw_only=True)
+class SampleInUse(Rejected):
+    """Whoever knew the sample could serve it and nothing else."""
+
+    status = 403
+    code = "sample_in_use"
+    template = (
+        "the sample of blob {blob_id} is asked for still; until that is over the sampler's own "
+        "machine alone sees it"
+    )
+    blob_id: str
 
 
 @dataclass(eq=False, kw_only=True)

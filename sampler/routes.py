@@ -47,7 +47,7 @@ from da_node.service.http.routes import (
 )
 from sampler.bounds import HEARTBEAT_S, LONGEST_WAIT_S, PAGE
 from sampler.confidence import Unit
-from sampler.errors import VerdictPending
+from sampler.errors import SampleInUse, VerdictPending
 from sampler.sampler import Sampler
 from sampler.state import Stored
 from sampler.webhook import with_cursor
@@ -88,12 +88,23 @@ async def get_verdict(sampler: Sampler, request: web.Request) -> web.Response:
 
 
 async def get_evidence(sampler: Sampler, request: web.Request) -> web.Response:
-    """What the latest verdict on a blob rests on."""
+    """What the latest verdict on a blob rests on; as long as the same is asked for again, for
+    readers at this machine.
+    """
     blob_id = _blob_id(request)
     evidence = await sampler.state.run(sampler.state.steps.evidence, blob_id)
     if evidence is None:
         raise NotFound(what="evidence of blob", value=blob_id.hex0x)
+    await _require_open(sampler, request, blob_id)
     return _json(evidence)
+
+
+async def _require_open(sampler: Sampler, request: web.Request, blob_id: BlobId) -> None:
+    """Raises SampleInUse where a blob's sample must not be told to whoever asks here."""
+    if sampler.showing.live.shows_whole(request):
+        return
+    if await sampler.state.run(sampler.state.steps.is_due, blob_id):
+        raise SampleInUse(blob_id=blob_id.hex0x)
 
 
 async def get_verdicts(sampler: Sampler, request: web.Request) -> web.Response:
@@ -180,7 +191,9 @@ class _Stream:
 
 
 async def get_points(sampler: Sampler, request: web.Request) -> web.StreamResponse:
-    """Points that were sampled here, as a member serves them."""
+    """Points that were sampled here, as a member serves them; as long as they are asked for still,
+    for readers at this machine.
+    """
     text = parameters.single(request.query.getall("point", []), "point")
     wanted = parameters.indices(text, "point", count=POINTS, most=MOST_POINTS)
     blob_id = _blob_id(request)
@@ -189,6 +202,7 @@ async def get_points(sampler: Sampler, request: web.Request) -> web.StreamRespon
         raise UnknownBlob(blob_id=blob_id.hex0x)
     if known.expires_at <= sampler.clock():
         raise Pruned(blob_id=blob_id.hex0x, expired_at=known.expires_at)
+    await _require_open(sampler, request, blob_id)
     header = Header.parse_trusted(known.header, blob_id)
     with sampler.reads.hold(len(wanted) * point_bytes(header.row_count)):
         points = await _kept(sampler, header, wanted)
@@ -330,23 +344,23 @@ def sampler_routes(sampler: Sampler) -> list[Route]:
             method="GET",
             path="/v1/verdicts/{id}/evidence",
             handler=bound(get_evidence),
-            summary="What the latest verdict on a blob rests on.",
+            summary="What the latest verdict rests on; 403 elsewhere while its blob is due.",
             parameters=(BLOB_ID,),
             answers={200: JSON},
-            problems=(400, 404, 429),
+            problems=(400, 403, 404, 429),
             guard=Guard.READ,
         ),
         Route(
             method="GET",
             path="/v1/blobs/{id}/points",
             handler=bound(get_points),
-            summary="Points that were sampled here, concatenated in the order asked.",
+            summary="Points sampled here, in the order asked; 403 elsewhere while it is due.",
             parameters=(
                 BLOB_ID,
                 _query("point", "Up to 256 indices 0..8191, by commas.", _LIST, required=True),
             ),
             answers={200: OCTETS},
-            problems=READ_PROBLEMS,
+            problems=(403, *READ_PROBLEMS),
             guard=Guard.READ,
         ),
         plain("/v1/node", bound(get_node), "Signer, feeds, wanted error and clock."),

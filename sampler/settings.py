@@ -153,8 +153,8 @@ class SamplerSettings(ServiceSettings, frozen=True, kw_only=True):
     show_to_all: Annotated[
         bool,
         Meta(
-            description="Show sessions under way to whoever asks, and not at this machine alone. "
-            "It tells members what is asked."
+            description="Show what is asked, and asked again, to whoever asks, and not at this "
+            "machine alone. It tells members, too."
         ),
     ] = False
     webhook_url: Annotated[

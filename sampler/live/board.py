@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from sampler.conclusion import Finding
+from sampler.documents import finding_name
 from sampler.live.picture import Health, MemberPicture, SessionPicture, Subject, picture
 from sampler.live.updates import MOST_SEEN, Overview, Place, SeenMember, Update, VerdictLine
 from sampler.session import Session
@@ -46,6 +48,12 @@ class Shown:
         """Something about it has changed."""
         self.session = session
         self.is_changed = True
+
+    @property
+    def is_told_to_all(self) -> bool:
+        """Whether it has ended, and its sample is not asked for again."""
+        last = self.picture if self.session is None else None
+        return last is not None and last.stage == finding_name(Finding.AVAILABLE)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,8 +141,8 @@ class Board:
     def update(self, place: Place | None, now_s: float, *, is_whole: bool) -> Update | None:
         """What has changed since that place, everything without one; None if nothing has.
 
-        To be asked after `refresh`. Sessions under way are shown where `is_whole`: whoever sees
-        what is being asked could answer nothing else.
+        To be asked after `refresh`. Sessions under way, and those not found available, are shown
+        where `is_whole`: whoever sees what is asked, or asked again, could answer nothing else.
         """
         assert self._overview is not None
         after = -1
@@ -142,7 +150,11 @@ class Board:
             after = place.version
         if after >= self.version:
             return None
-        under_way = self._under_way.values() if is_whole else ()
+        seen = [
+            shown
+            for shown in (*self._ended, *self._under_way.values())
+            if is_whole or shown.is_told_to_all
+        ]
         update = Update(
             reset=after < 0,
             time=now_s,
@@ -150,7 +162,7 @@ class Board:
             overview=self._overview,
             sessions=[
                 shown.picture
-                for shown in (*self._ended, *under_way)
+                for shown in seen
                 if shown.picture is not None and shown.version > after
             ],
             gone=[key for version, key in self._gone if version > after >= 0],

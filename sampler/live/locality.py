@@ -1,7 +1,8 @@
 """Whether a reader sits at this machine, and may see what is being asked. Pure.
 
-A member that saw which points are asked could serve these and no others. So sessions under way are
-shown on this machine alone, unless the settings say otherwise; what has ended is no secret.
+A member that saw which points are asked could serve these and no others. So sessions under way, and
+those whose sample is asked for again, are shown on this machine alone, unless the settings say
+otherwise; what has ended for good is no secret.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Live:
         shows_all: bool = False,
         tick_s: float = TICK_S,
     ) -> None:
-        """`clock` gives unix seconds. `shows_all`: whoever asks sees sessions under way."""
+        """`clock` gives unix seconds. `shows_all`: whoever asks sees what is being asked."""
         self.board: Final = board
         self.readers = 0
         """Streams that are open."""
@@ -63,7 +63,7 @@ class Live:
 
     async def get_live(self, request: web.Request) -> web.Response:
         """Everything there is to be seen now."""
-        update = self._update(None, is_whole=self._shows_whole(request))
+        update = self._update(None, is_whole=self.shows_whole(request))
         return json_answer(update, headers={"Holdfast-Place": str(self.board.place)})
 
     async def get_events(self, request: web.Request) -> web.StreamResponse:
@@ -78,6 +78,14 @@ class Live:
         finally:
             self.readers -= 1
 
+    def shows_whole(self, request: web.Request) -> bool:
+        """Whether its sender may see what is being asked."""
+        return self._shows_all or is_at_this_machine(
+            request.remote,
+            request.headers.get(hdrs.HOST),
+            is_forwarded=hdrs.X_FORWARDED_FOR in request.headers or "Forwarded" in request.headers,
+        )
+
     async def _stream(self, request: web.Request, place: Place | None) -> web.StreamResponse:
         response = web.StreamResponse(
             headers={
@@ -86,7 +94,7 @@ class Live:
                 "X-Accel-Buffering": "no",
             }
         )
-        is_whole = self._shows_whole(request)
+        is_whole = self.shows_whole(request)
         await response.prepare(request)
         await self._write(request, response, encode_comment("holdfast"))
         quiet_s = 0.0
@@ -111,13 +119,6 @@ class Live:
             self._refreshed_s = self._timers.time()
             self.board.refresh(self._overview(), now_s)
         return self.board.update(place, now_s, is_whole=is_whole)
-
-    def _shows_whole(self, request: web.Request) -> bool:
-        return self._shows_all or is_at_this_machine(
-            request.remote,
-            request.headers.get(hdrs.HOST),
-            is_forwarded=hdrs.X_FORWARDED_FOR in request.headers or "Forwarded" in request.headers,
-        )
 
     async def _write(self, request: web.Request, response: web.StreamResponse, data: bytes) -> None:
         """Send; a reader that does not take it in its time is cut off."""

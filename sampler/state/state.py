@@ -131,6 +131,14 @@ class State:
             ).fetchone()
             return None if row is None else _waiting(row)
 
+    def is_due(self, blob_id: BlobId) -> bool:
+        """Whether its sample is being asked for, or will be."""
+        with self._database.reading() as sql:
+            row = sql.execute(
+                "SELECT 1 FROM blobs WHERE blob_id = ? AND due_at IS NOT NULL", (blob_id,)
+            ).fetchone()
+            return row is not None
+
     def counts(self) -> dict[Lane, int]:
         """How many blobs wait in each lane."""
         with self._database.reading() as sql:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from committee_shapes import custody
 from link_simulation import run, start
-from live_specimens import BEGAN_AT, BOOT, honest, line, one_silent, overview, subject
+from live_specimens import BEGAN_AT, BOOT, honest, line, one_silent, overview, subject, withholding
 
 from da_node.service import MalformedRequest
 from sampler.live.board import (
@@ -106,6 +106,19 @@ def test_a_session_that_is_under_way_is_shown_to_those_alone_who_may_see_it() ->
     for reader in (inside, outside):
         reader.look()
         assert [one.stage for one in reader.mirror.sessions.values()] == ["available"]
+
+
+def test_a_session_whose_sample_is_asked_for_again_is_shown_to_the_same_alone() -> None:
+    board = Board(boot=BOOT)
+    inside, outside = Reader(board), Reader(board, is_whole=False)
+    session = start(custody(), 5)
+    run(session, withholding())
+    with board.sampling(subject(5)) as shown:
+        board.ended(shown, session, BEGAN_AT + 1)
+    for reader in (inside, outside):
+        reader.look()
+    assert [one.stage for one in inside.mirror.sessions.values()] == ["withheld"]
+    assert outside.mirror.sessions == {}
 
 
 def test_a_session_that_breaks_off_is_shown_no_more() -> None:

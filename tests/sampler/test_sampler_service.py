@@ -47,8 +47,8 @@ async def healed(network: Network) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def asking(url: str) -> AsyncIterator[Any]:
-    async with aiohttp.ClientSession() as session:
+async def asking(url: str, headers: dict[str, str] | None = None) -> AsyncIterator[Any]:
+    async with aiohttp.ClientSession(headers=headers) as session:
 
         async def get(path: str, status: int = 200) -> Any:
             async with session.get(url + path) as answer:
@@ -267,6 +267,43 @@ async def test_points_that_were_not_sampled_or_are_unknown_are_told_apart(
         path = f"/v1/blobs/{receipt.blob_id.hex0x}/points?point={sampled[0]}"
         assert (await get(path, 410))["code"] == "pruned"
         network.clock.now -= 40 * 86_400
+
+
+@pytest.mark.parametrize("show_to_all", [False, True])
+async def test_a_sample_that_is_asked_for_again_is_told_at_this_machine_alone(
+    network: Network, tmp_path: Path, show_to_all: bool
+) -> None:
+    """Whoever saw it could serve it and no other points, and be found to have everything."""
+    elsewhere = {"X-Forwarded-For": "192.0.2.1"}
+    payload, blob_id = network.payload()
+    await network.arm([0, 1, 2, 3], all_of(blob_id))
+    # The retry is at a time of this test's choosing: the clock stands.
+    async with (
+        sampling(network, tmp_path, deadline_s=5.0, show_to_all=show_to_all) as (sampler, url),
+        asking(url) as get,
+        asking(url, elsewhere) as get_elsewhere,
+    ):
+        await network.post(payload=payload)
+        found = await get(f"/v1/verdicts/{blob_id.hex0x}?wait=30")
+        assert found["finding"] != "available"
+        about = f"/v1/verdicts/{blob_id.hex0x}/evidence"
+        evidence = await get(about)
+        item = next(one["item"] for one in evidence["attempts"] if one["item"] is not None)
+        points = f"/v1/blobs/{blob_id.hex0x}/points?point={item}"
+        assert (await get(points, 503))["code"] == "not_enough"
+        if show_to_all:
+            assert await get_elsewhere(about) == evidence
+            assert (await get_elsewhere(points, 503))["code"] == "not_enough"
+        else:
+            for path in (about, points):
+                refusal = await get_elsewhere(path, 403)
+                assert (refusal["code"], refusal["blob_id"]) == ("sample_in_use", blob_id.hex0x)
+        # What cannot be asked for again is no secret.
+        known = await sampler.state.run(sampler.state.steps.blob, blob_id)
+        assert known is not None
+        await sampler.state.run(sampler.state.steps.give_up, blob_id, certificate=known.certificate)
+        assert await get_elsewhere(about) == evidence
+        assert (await get_elsewhere(points, 503))["code"] == "not_enough"
 
 
 async def test_a_loop_that_ends_by_a_bug_makes_the_sampler_not_ready(
