@@ -160,6 +160,12 @@ def is_within(name: str, package: str) -> bool:
     return name == package or name.startswith(package + ".")
 
 
+def test_no_two_test_files_bear_one_name() -> None:
+    """They lie in no packages, so the second one is never imported."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_there_are_modules_to_walk() -> None:
     assert "da_node.coding.blob" in MODULES
 
