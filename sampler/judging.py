@@ -191,7 +191,11 @@ class Judge:
 
     def is_in_time(self, expires_at: int) -> bool:
         """Whether a session that begins now is over an hour before the blob expires."""
-        return self._clock() + self.policy.patience.deadline_s <= expires_at - SAFE_S
+        return self._clock() <= self.latest_start(expires_at)
+
+    def latest_start(self, expires_at: int) -> float:
+        """Of a session that is over an hour before the blob expires, unix seconds."""
+        return expires_at - SAFE_S - self.policy.patience.deadline_s
 
     async def judge(
         self,

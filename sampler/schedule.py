@@ -64,14 +64,18 @@ class Schedule:
         return found.certificate is not None and found.blob_id in self._uncertified
 
 
-def retry_at(waiting: Waiting, finding: Finding, *, is_vouched: bool, now: float) -> float | None:
+def retry_at(
+    waiting: Waiting, finding: Finding, *, is_vouched: bool, now: float, until: float
+) -> float | None:
     """When the same sample is asked for again, unix seconds; None: not any more.
 
-    `is_vouched` says whether the session went by a valid certificate.
+    `is_vouched` says whether the session went by a valid certificate; after `until` no session
+    begins.
     """
     if finding is Finding.AVAILABLE:
         return None
     nobody_vouches = not is_vouched and waiting.lane is Lane.UNCERTIFIED
     if nobody_vouches and waiting.tries + 1 >= UNCERTIFIED_TRIES:
         return None
-    return now + RETRY_AFTER_S[min(waiting.tries, len(RETRY_AFTER_S) - 1)]
+    again = now + RETRY_AFTER_S[min(waiting.tries, len(RETRY_AFTER_S) - 1)]
+    return again if again <= until else None

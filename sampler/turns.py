@@ -171,7 +171,11 @@ class Turns:
             judgement.samples,
             certificate=went_by,
             retry_at=retry_at(
-                waiting, verdict.finding, is_vouched=terms.signers is not None, now=now
+                waiting,
+                verdict.finding,
+                is_vouched=terms.signers is not None,
+                now=now,
+                until=self._judge.latest_start(terms.expires_at),
             ),
             deliver_at=None if self._webhook is None else now,
         )

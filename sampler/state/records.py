@@ -63,7 +63,7 @@ class Waiting:
     tries: int
     """Sessions that ended with a verdict."""
     fixed: Fixed | None
-    """None before its first session."""
+    """None before the first session of a sample that nobody has been shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

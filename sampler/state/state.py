@@ -31,6 +31,9 @@ KEPT_AFTER_EXPIRY_S: Final = 86_400
 PRUNED_AT_ONCE: Final = 1000
 """Rows of each table that one transaction deletes."""
 
+AVAILABLE: Final = 1
+"""As verdicts are numbered here: `Stored.verdict`."""
+
 _WAITING: Final = """blob_id, header, expires_at, label, certificate, seen_at, lane, tries, secret,
 terms"""
 
@@ -195,6 +198,9 @@ class State:
         `certificate` is the one that the session began with, or found: a blob that has got another
         one meanwhile stays due, for nothing has been asked by that promise yet.
 
+        What ended *available*, or is not due any more, may be shown to anybody from now on. So its
+        random order is forgotten: should the blob be promised anew, another one is drawn.
+
         A crash here leaves the blob as if the session had not been: it is asked again, for the
         same sample.
         """
@@ -224,6 +230,11 @@ class State:
                 "lane = CASE lane WHEN ? THEN lane ELSE ? END WHERE blob_id = ?",
                 (certificate, retry_at, Lane.UNCERTIFIED, Lane.RETRY, verdict.blob_id),
             )
+            sql.execute(
+                "UPDATE blobs SET secret = NULL, terms = NULL "
+                "WHERE blob_id = ? AND (due_at IS NULL OR ?)",
+                (verdict.blob_id, verdict.verdict == AVAILABLE),
+            )
             if deliver_at is not None:
                 sql.execute("INSERT INTO outbox VALUES (?, ?, 0)", (cursor, deliver_at))
         return Stored(
@@ -234,12 +245,13 @@ class State:
         )
 
     def give_up(self, blob_id: BlobId, *, certificate: bytes | None) -> None:
-        """Not to be sampled any more, without a verdict: its time is over. It stays due where it
-        has another certificate than this one by now.
+        """Not to be sampled any more, without a verdict: its time is over, and its random order is
+        forgotten. It stays due where it has another certificate than this one by now.
         """
         with self._database.transaction() as sql:
             sql.execute(
-                "UPDATE blobs SET due_at = NULL WHERE blob_id = ? AND certificate IS ?",
+                "UPDATE blobs SET due_at = NULL, secret = NULL, terms = NULL "
+                "WHERE blob_id = ? AND certificate IS ?",
                 (blob_id, certificate),
             )
 
@@ -290,9 +302,9 @@ class State:
         with self._database.reading() as sql:
             rows = sql.execute(
                 "SELECT blob_id, header, verdicts.expires_at, evidence FROM verdicts JOIN blobs "
-                "USING (blob_id) WHERE verdict = 1 AND verdicts.expires_at > ? "
+                "USING (blob_id) WHERE verdict = ? AND verdicts.expires_at > ? "
                 "ORDER BY cursor DESC LIMIT ?",
-                (int(now), limit),
+                (AVAILABLE, int(now), limit),
             )
             return [
                 Good(

@@ -255,6 +255,70 @@ def test_a_sample_once_fixed_stays(tmp_path: Path, state: State) -> None:
     again.close()
 
 
+def fixed(state: State, number: int, secret: bytes) -> bytes:
+    """The secret of the sample that a session would go by which draws this one."""
+    return state.fix(blob(number), Fixed(secret=secret * 32, terms=b"{}")).secret[:1]
+
+
+@pytest.mark.parametrize("finding", [0, 2])
+def test_a_sample_that_is_due_again_is_the_same_whatever_was_found(
+    state: State, finding: int
+) -> None:
+    state.announce("a", Interval(0, 1), [announced(1)], now=NOW)
+    assert fixed(state, 1, b"s") == b"s"
+    state.conclude(verdict(1, finding), [], certificate=b"c", retry_at=NOW, deliver_at=None)
+    assert fixed(state, 1, b"t") == b"s"
+    state.put_off(blob(1), NOW + 30)
+    assert fixed(state, 1, b"t") == b"s"
+    # A promise that comes in between is asked by the same order, which nobody has been shown.
+    later = announced(1, certificate=b"d", expires_at=int(NOW) + 5000)
+    state.announce("a", Interval(1, 2), [later], now=NOW)
+    assert fixed(state, 1, b"t") == b"s"
+
+
+@pytest.mark.parametrize("finding", [0, 1, 2, None])
+def test_a_sample_that_all_may_see_serves_no_later_promise(
+    state: State, finding: int | None
+) -> None:
+    """Members could hold what they were asked for, and nothing else."""
+    state.announce("a", Interval(0, 1), [announced(1)], now=NOW)
+    assert fixed(state, 1, b"s") == b"s"
+    if finding is None:
+        state.give_up(blob(1), certificate=b"c")
+    else:
+        state.conclude(verdict(1, finding), [], certificate=b"c", retry_at=None, deliver_at=None)
+    assert not state.is_due(blob(1))
+    later = announced(1, certificate=b"d", expires_at=int(NOW) + 5000)
+    state.announce("a", Interval(1, 2), [later], now=NOW)
+    one = state.blob(blob(1))
+    assert one is not None
+    assert one.fixed is None
+    assert fixed(state, 1, b"t") == b"t"
+    assert fixed(state, 1, b"u") == b"t"
+
+
+def test_a_promise_that_came_during_a_session_that_ended_available_has_its_own_sample(
+    state: State,
+) -> None:
+    """What was found available is shown to all, though the blob is due."""
+    state.announce("a", Interval(0, 1), [announced(1)], now=NOW)
+    fixed(state, 1, b"s")
+    later = announced(1, certificate=b"d", expires_at=int(NOW) + 5000)
+    state.announce("a", Interval(1, 2), [later], now=NOW)
+    state.conclude(verdict(1), [], certificate=b"c", retry_at=None, deliver_at=None)
+    assert state.is_due(blob(1))
+    assert fixed(state, 1, b"t") == b"t"
+
+
+def test_a_blob_given_up_that_got_another_promise_keeps_its_sample(state: State) -> None:
+    state.announce("a", Interval(0, 1), [announced(1)], now=NOW)
+    fixed(state, 1, b"s")
+    later = announced(1, certificate=b"d", expires_at=int(NOW) + 5000)
+    state.announce("a", Interval(1, 2), [later], now=NOW)
+    state.give_up(blob(1), certificate=b"c")
+    assert fixed(state, 1, b"t") == b"s"
+
+
 def test_verdicts_have_cursors_that_survive_pruning(tmp_path: Path, state: State) -> None:
     for number in (1, 2):
         state.announce("node", Interval(number, number + 1), [announced(number)], now=NOW)

@@ -14,6 +14,7 @@ from sampler.state import Announcement, Lane, Waiting
 
 CERTIFIED, UNCERTIFIED = TURNS
 NOW = 1000.0
+EVER = float("inf")
 
 
 def waiting(number: int, lane: Lane = Lane.NEW, tries: int = 0) -> Waiting:
@@ -98,26 +99,43 @@ def test_only_a_session_without_the_promise_is_outdated_by_it() -> None:
 def test_what_is_not_available_is_asked_for_again_ever_later(finding: Finding) -> None:
     for tries, pause_s in enumerate([*RETRY_AFTER_S, RETRY_AFTER_S[-1], RETRY_AFTER_S[-1]]):
         one = waiting(1, Lane.RETRY, tries)
-        assert retry_at(one, finding, is_vouched=True, now=NOW) == NOW + pause_s
-        assert retry_at(one, finding, is_vouched=False, now=NOW) == NOW + pause_s
+        assert retry_at(one, finding, is_vouched=True, now=NOW, until=EVER) == NOW + pause_s
+        assert retry_at(one, finding, is_vouched=False, now=NOW, until=EVER) == NOW + pause_s
     assert list(RETRY_AFTER_S) == sorted(RETRY_AFTER_S)
 
 
 def test_what_is_available_is_not_asked_for_again() -> None:
     for lane in Lane:
-        assert retry_at(waiting(1, lane), Finding.AVAILABLE, is_vouched=True, now=NOW) is None
+        one = waiting(1, lane)
+        assert retry_at(one, Finding.AVAILABLE, is_vouched=True, now=NOW, until=EVER) is None
+
+
+@pytest.mark.parametrize("tries", range(len(RETRY_AFTER_S)))
+def test_nothing_is_put_off_beyond_the_last_moment_of_a_session(tries: int) -> None:
+    """It could only be missed then, and its sample would be a secret to no end."""
+    one, last = waiting(1, Lane.RETRY, tries), NOW + RETRY_AFTER_S[tries]
+    again = [
+        retry_at(one, Finding.WITHHELD, is_vouched=True, now=NOW, until=until)
+        for until in (last - 0.001, last)
+    ]
+    assert again == [None, last]
 
 
 def test_what_nobody_vouches_for_is_asked_for_a_few_times_only() -> None:
     again = [
         retry_at(
-            waiting(1, Lane.UNCERTIFIED, tries), Finding.INCONCLUSIVE, is_vouched=False, now=NOW
+            waiting(1, Lane.UNCERTIFIED, tries),
+            Finding.INCONCLUSIVE,
+            is_vouched=False,
+            now=NOW,
+            until=EVER,
         )
         for tries in range(UNCERTIFIED_TRIES + 1)
     ]
     assert [at is None for at in again] == [False] * (UNCERTIFIED_TRIES - 1) + [True, True]
     found = waiting(1, Lane.UNCERTIFIED, UNCERTIFIED_TRIES)
-    assert retry_at(found, Finding.INCONCLUSIVE, is_vouched=True, now=NOW) is not None
+    again_at = retry_at(found, Finding.INCONCLUSIVE, is_vouched=True, now=NOW, until=EVER)
+    assert again_at is not None
 
 
 COMMITTEE = introduced([f"http://127.0.0.1:{port}" for port in range(1, 5)])
