@@ -9,6 +9,7 @@ Rejected
 ├── CannotRely          422  a certificate is not one that the settlement would take
 ├── NotInTree           404  a withdrawal is not in a batch's tree
 ├── OtherRoot           422  withdrawal leaves do not make a batch's root
+├── NotAsPlanned        409  what lies on chain is not what was planned
 ├── GateClosed          409  a batch cannot become final by waiting
 ├── FeeTooHigh          422  L1 costs more than this client may pay
 └── Displaced           409  another transaction has used the nonce of ours
@@ -126,6 +127,18 @@ class OtherRoot(Rejected):
     code = "other_root"
     template = "these leaves make root {value}, and the batch at height {height} has {expected}"
     height: int
+    value: str
+    expected: str
+
+
+@dataclass(eq=False, kw_only=True)
+class NotAsPlanned(Rejected):
+    """What was deployed answers as it was planned."""
+
+    status = 409
+    code = "not_as_planned"
+    template = "{what} is {value}; planned is {expected}"
+    what: str
     value: str
     expected: str
 

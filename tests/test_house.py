@@ -126,6 +126,7 @@ PURE |= {
         "settlement",
         "verdicts",
         "withdrawals",
+        "plans",
     )
 }
 """The pure modules beside `da_node.coding`."""

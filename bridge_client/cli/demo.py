@@ -17,12 +17,13 @@ from typing import Final
 from bridge_client.answering import openings
 from bridge_client.anvil import anvil, binary
 from bridge_client.contract import Contract
-from bridge_client.deploying import Plan, deploy
+from bridge_client.deploying import deploy
 from bridge_client.errors import GateClosed, ToolMissing
 from bridge_client.gate import Clock, Gate, certified
 from bridge_client.journal import JournalThread
 from bridge_client.l1 import Chain, Endpoint
 from bridge_client.life import Policy
+from bridge_client.plans import Plan
 from bridge_client.sending import Sender, Waiting, opened
 from bridge_client.settlement import Batch, BatchState
 from bridge_client.settling import Proposal, Settlement

@@ -7,8 +7,10 @@ import asyncio
 import click
 
 from bridge_client.cli.session import EXIT_NOT_YET, Session, bridge_command
-from bridge_client.deploying import Plan, addresses, deploy
+from bridge_client.deploying import addresses, deploy
+from bridge_client.plans import EscrowPlan, Plan
 from committee.cli.parameters import DURATION
+from committee.secp256k1 import Address
 from da_node.service import Output
 
 DAY_S = 86_400
@@ -18,7 +20,11 @@ DAY_S = 86_400
 @click.option("--label", default="1", show_default=True, help="Another one deploys once more.")
 @click.option("--sequencer", "sequencers", multiple=True, metavar="ADDRESS", help="May propose.")
 @click.option("--sampler", "sampled_by", multiple=True, metavar="ADDRESS", help="Is admitted.")
-@click.option("--guardian", metavar="ADDRESS", help="Disables keysets; the account if absent.")
+@click.option(
+    "--guardian",
+    metavar="ADDRESS",
+    help="Disables keysets, pauses and vetoes; the account if absent.",
+)
 @click.option("--timelock-delay", type=DURATION, default="8d", show_default=True)
 @click.option("--challenge-period", type=DURATION, default="7d", show_default=True)
 @click.option("--response-window", type=DURATION, default="1d", show_default=True)
@@ -33,6 +39,16 @@ DAY_S = 86_400
 @click.option("--forced-fee", type=click.IntRange(0), default=10**15, show_default=True)
 @click.option("--stake", type=click.IntRange(0), default=10**18, show_default=True)
 @click.option("--exit-delay", type=DURATION, default="30d", show_default=True)
+@click.option("--token", metavar="ADDRESS", help="With a bridge for it; another one adds a bridge.")
+@click.option("--signer", metavar="ADDRESS", help="Signs withdrawals; the account if absent.")
+@click.option("--daily-limit", type=click.IntRange(0), help="Of signatures; needed with --token.")
+@click.option("--withdrawal-delay", type=DURATION, default="2d", show_default=True)
+@click.option(
+    "--bridge-delay",
+    type=DURATION,
+    help="Of the bridge's owner, above the challenge period; --timelock-delay if absent.",
+)
+@click.option("--bare", is_flag=True, help="The signer owns the bridge: as safe as one key.")
 @bridge_command
 async def deploy_command(
     session: Session,
@@ -55,14 +71,24 @@ async def deploy_command(
     forced_fee: int,
     stake: int,
     exit_delay: int,
+    token: str | None,
+    signer: str | None,
+    daily_limit: int | None,
+    withdrawal_delay: int,
+    bridge_delay: int | None,
+    bare: bool,
 ) -> None:
-    """Put verifier, sampler registry and settlement on the L1, with --keysets registered.
+    """Put verifier, sampler registry and settlement on the L1, with --keysets registered, and with
+    --token a bridge.
 
-    Bonds, fee and stake are in wei. With --timelock-delay 0 the account owns everything, which is
-    for development chains. Else a timelock does, and what it must do is scheduled: give the same
-    command again after the delay. Exit codes: 0 complete, 11 scheduled, 1 failed, 2 wrong
-    usage.
+    Bonds, fee and stake are in wei, --daily-limit in the token's smallest unit. With
+    --timelock-delay 0 the account owns everything but the bridge, which is for development chains.
+    Else a timelock does, and what it must do is scheduled: give the same command again after the
+    delay. In the end what lies there is compared with what was asked for. Exit codes: 0 complete,
+    11 scheduled, 1 failed, 2 wrong usage.
     """
+    if token is not None and daily_limit is None:
+        raise click.UsageError("--token needs --daily-limit")
     keysets = await asyncio.to_thread(session.keysets)
     sender = await session.sender()
     plan = Plan(
@@ -84,6 +110,16 @@ async def deploy_command(
         forced_fee_wei=forced_fee,
         stake_wei=stake,
         exit_delay_s=exit_delay,
+        escrow=None
+        if token is None or daily_limit is None
+        else EscrowPlan(
+            token=Address.from_hex(token),
+            signer=Address.from_hex(signer) if signer else sender.account,
+            owner_delay_s=timelock_delay if bridge_delay is None else bridge_delay,
+            daily_limit=daily_limit,
+            delay_s=withdrawal_delay,
+            is_bare=bare,
+        ),
     )
     made = await deploy(sender, plan, label)
     document = {
@@ -92,9 +128,15 @@ async def deploy_command(
         "verifier": made.verifier.hex0x,
         "samplers": made.samplers.hex0x,
         "settlement": made.settlement.hex0x,
+        "bridge": made.bridge and made.bridge.hex0x,
+        "bridge_owner": made.bridge_owner and made.bridge_owner.hex0x,
         "first_block": made.first_block,
         "waiting_until": made.waiting_until,
     }
-    output.result(document, "\n".join(f"{name:<14} {value}" for name, value in document.items()))
+    output.result(document, _lines(document))
     if made.waiting_until is not None:
         raise click.exceptions.Exit(EXIT_NOT_YET)
+
+
+def _lines(document: dict[str, object]) -> str:
+    return "\n".join(f"{name:<14} {value}" for name, value in document.items() if value is not None)

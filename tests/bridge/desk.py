@@ -57,9 +57,9 @@ class Desk:
         given = [command, *self.options, *map(str, arguments)]
         assert CliRunner().invoke(bridge, given).exit_code == 2
 
-    def deployed(self, *more: object) -> Any:
+    def deployed(self, *more: object, code: int = 0) -> Any:
         samplers = [part for key in SAMPLERS[:2] for part in ("--sampler", key.address.hex0x)]
-        return self.give("deploy", "--timelock-delay", 0, *WINDOWS, *samplers, *more)
+        return self.give("deploy", "--timelock-delay", 0, *WINDOWS, *samplers, *more, code=code)
 
     def settled(self) -> Any:
         """A settlement with its samplers, which later commands are about."""

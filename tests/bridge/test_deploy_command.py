@@ -1,0 +1,113 @@
+"""`holdfast bridge deploy` with a bridge: its owner is slow, and all is checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from chain_under_test import Deployed
+from desk import WINDOWS, Desk
+from settlement_specimens import HOUR
+from settlement_under_test import account
+
+from bridge_client.artifacts import Artifact, artifact
+from bridge_client.ethereum import Interface
+
+SIGNER = "0x" + "51" * 20
+ESCROW = ["--daily-limit", 1000, "--signer", SIGNER]
+
+
+def token(desk: Desk, test_tokens: dict[str, Artifact]) -> str:
+    return desk.chain.deploy(test_tokens["PlainToken"]).address
+
+
+def at(desk: Desk, name: str, address: str) -> Deployed:
+    checksummed = desk.chain.web3.to_checksum_address(address)
+    return Deployed(checksummed, Interface(artifact(name)))
+
+
+def said(desk: Desk, of: Deployed, *functions: str) -> list[Any]:
+    return [desk.chain.call(of, function) for function in functions]
+
+
+def test_a_bridge_belongs_to_a_timelock_slower_than_the_challenge_period(
+    desk: Desk, test_tokens: dict[str, Artifact]
+) -> None:
+    coin = token(desk, test_tokens)
+    made = desk.deployed("--token", coin, *ESCROW, "--bridge-delay", "3h")
+    assert made["owner"] == account(4).address.hex0x, "a development chain's"
+    bridge = at(desk, "TokenEscrowBridge", made["bridge"])
+    functions = ("owner", "tokenAsset", "settlement", "withdrawalSigner", "guardian", "dailyLimit")
+    assert said(desk, bridge, *functions) == [
+        made["bridge_owner"],
+        coin.lower(),
+        made["settlement"],
+        SIGNER,
+        account(4).address.hex0x,
+        1000,
+    ]
+    timelock = at(desk, "TimelockController", made["bridge_owner"])
+    assert said(desk, timelock, "getMinDelay") == [3 * HOUR]
+    sent = len(desk.give("journal", "--last", 1000)["intents"])
+    assert desk.deployed("--token", coin, *ESCROW, "--bridge-delay", "3h") == made
+    assert len(desk.give("journal", "--last", 1000)["intents"]) == sent
+
+
+def test_another_token_is_another_bridge_of_the_same_settlement(
+    desk: Desk, test_tokens: dict[str, Artifact]
+) -> None:
+    made = [
+        desk.deployed("--token", token(desk, test_tokens), *ESCROW, "--bridge-delay", "3h")
+        for _ in range(2)
+    ]
+    assert made[0]["bridge"] != made[1]["bridge"]
+    assert made[0] | {"bridge": None} == made[1] | {"bridge": None}
+
+
+def test_one_timelock_owns_all_where_it_is_slow_enough(
+    desk: Desk, test_tokens: dict[str, Artifact]
+) -> None:
+    given = ["--timelock-delay", "3h", *WINDOWS, "--token", token(desk, test_tokens), *ESCROW]
+    desk.give("deploy", *given, code=11)
+    desk.chain.advance(3 * HOUR)
+    made = desk.give("deploy", *given)
+    assert made["owner"] == made["bridge_owner"]
+    bare = desk.give("deploy", *given, "--bare", code=1)
+    assert bare["code"] == "l1_other_intent"
+
+
+def test_an_owner_that_is_too_fast_is_refused_before_anything_is_sent(
+    desk: Desk, test_tokens: dict[str, Artifact]
+) -> None:
+    given = ["deploy", "--timelock-delay", 0, *WINDOWS, *ESCROW]
+    refused = desk.give(*given, "--token", token(desk, test_tokens), "--bridge-delay", "2h", code=2)
+    assert refused["name"] == "bridge-delay"
+    assert "7200 s is not longer than the challenge period, 7200 s" in refused["reason"]
+    nowhere = desk.give(*given, "--token", SIGNER, "--bridge-delay", "3h", code=1)
+    assert nowhere["code"] == "l1_no_contract"
+    desk.refuse("deploy", "--token", SIGNER)
+    assert desk.give("journal")["intents"] == []
+
+
+def test_a_bare_bridge_belongs_to_its_signer(desk: Desk, test_tokens: dict[str, Artifact]) -> None:
+    made = desk.deployed("--token", token(desk, test_tokens), *ESCROW, "--bare")
+    assert made["bridge_owner"] == SIGNER
+    assert said(desk, at(desk, "TokenEscrowBridge", made["bridge"]), "isBare") == [True]
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "function", "arguments", "what"),
+    [
+        ("CertificateVerifier", "verifier", "setGuardian", [SIGNER], "guardian of Cert"),
+        ("BatchSettlement", "settlement", "setSequencer", [None, False], "isSequencer of Batch"),
+    ],
+)
+def test_what_is_not_as_planned_is_named(
+    desk: Desk, name: str, place: str, function: str, arguments: list[Any], what: str
+) -> None:
+    made = desk.deployed()
+    given = [bytes(account(4).address) if one is None else one for one in arguments]
+    desk.chain.send(at(desk, name, made[place]), function, *given, sender=4)
+    refused = desk.deployed(code=1)
+    assert refused["code"] == "not_as_planned"
+    assert refused["what"].startswith(what)
