@@ -9,6 +9,6 @@ happen once), `settlement` (its rules, pure), `settling` (what a program does wi
 `answering` (challenges), `watching` (events, whatever is reorganised), `verdicts` and `gate`
 (nothing is final without them), `governing` (what only an owner may do), `plans` (of a deployment,
 pure), `deploying`, `acceptance` (what lies there, compared with the plan), `withdrawals` (the tree,
-pure), `escrow` (tokens in and out), `cli`. Beside them: `artifacts` (the compiled contracts), `ethereum` (the one door to
-web3), `compiler` and `anvil` (a development chain on this machine).
+pure), `escrow` (tokens in and out), `cli`. Beside them: `artifacts` (the compiled contracts),
+`ethereum` (the one door to web3), `compiler` and `anvil` (a development chain on this machine).
 """
