@@ -19,6 +19,8 @@ IDLE_S: Final = 1.0
 """Longest time between two looks at what is due."""
 UNCERTIFIED_SHARE: Final = 4
 """One session of so many may be about a blob without a certificate."""
+PROPOSED_SHARE: Final = 2
+"""One session of so many may be a look that a proposal on L1 asks for."""
 UNCERTIFIED_TRIES: Final = 3
 """Sessions of a blob that nobody certifies; with a certificate it is sampled again."""
 RETRY_AFTER_S: Final = (30.0, 120.0, 600.0, 3600.0, 21_600.0)
@@ -34,6 +36,9 @@ RECHECK_SESSIONS: Final = 8
 """
 GOOD_BLOBS: Final = 64
 """Verdicts looked at for control questions when a sampler starts."""
+
+MOST_WATCHERS: Final = 16
+"""Accounts that may ask for looks."""
 
 PRUNE_S: Final = 60.0
 """How often expired rows are looked for."""

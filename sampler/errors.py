@@ -2,6 +2,10 @@
 
 Rejected
 ├── SampleInUse             403  which points are asked would help those who withhold others
+├── UnknownWatcher          403  looks are for the accounts that are listed
+├── SignsNothing            409  a sampler without a key is no use to a settlement
+├── OtherChainSigned        409  verdicts are signed for one chain
+├── TooManyLooks            409  a blob was proposed too often
 └── TooLate                 410  the blob expires too soon to be asked for any more
 Unavailable
 ├── NothingToSample         503  the members that are not known to be silent keep too little
@@ -29,6 +33,53 @@ class SampleInUse(Rejected):
         "machine alone sees it"
     )
     blob_id: str
+
+
+@dataclass(eq=False, kw_only=True)
+class UnknownWatcher(Rejected):
+    """Each look has a sample drawn, and costs its bytes."""
+
+    status = 403
+    code = "unknown_watcher"
+    template = "{value} may not have blobs looked at here, or did not sign this"
+    advice = "ask the sampler's operator to list the account in `watchers`"
+    value: str
+
+
+@dataclass(eq=False, kw_only=True)
+class SignsNothing(Rejected):
+    """Only signed verdicts count."""
+
+    status = 409
+    code = "signs_nothing"
+    template = "this sampler has no key: no settlement counts what it finds in blob {blob_id}"
+    advice = "give it a keystore (`holdfast sampler keygen`)"
+    blob_id: str
+
+
+@dataclass(eq=False, kw_only=True)
+class OtherChainSigned(Rejected):
+    """A verdict is for one chain."""
+
+    status = 409
+    code = "other_chain_signed"
+    template = "verdicts are signed here for chain {expected}, not for {value}"
+    advice = "the sampler's setting `chain_id` is that of the settlement's chain"
+    value: int
+    expected: int
+
+
+@dataclass(eq=False, kw_only=True)
+class TooManyLooks(Rejected):
+    """Whoever could have sample after sample drawn would have one that pleases."""
+
+    status = 409
+    code = "too_many_looks"
+    template = (
+        "blob {blob_id} was looked at {bound} times for proposals; no further sample is drawn"
+    )
+    blob_id: str
+    bound: int
 
 
 @dataclass(eq=False, kw_only=True)

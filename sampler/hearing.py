@@ -70,7 +70,7 @@ class Hearing:
         found = [
             await self._announcement(event, is_new, now)
             for event in events
-            if now < event.expires_at <= now + self._longest_s
+            if now < event.expires_at <= now + self.longest_s
         ]
         steps = self._state.steps
         written = await self._state.run(steps.announce, node_id, read, found, now=now)
@@ -78,7 +78,7 @@ class Hearing:
         return written
 
     @property
-    def _longest_s(self) -> int:
+    def longest_s(self) -> int:
         """A blob that claims to stay longer is not believed."""
         retentions = [one.keyset.retention_s + EXPIRY_SLACK_S for one in self._committees.all]
         return max(retentions, default=LONGEST_RETENTION_S)
@@ -87,7 +87,7 @@ class Hearing:
         certificate, expires_at = None, event.expires_at
         lane = Lane.UNCERTIFIED
         if event.certificate is not None:
-            valid = await self._valid(event.blob_id, event.certificate)
+            valid = await self.valid_until(event.blob_id, event.certificate)
             if valid is not None:
                 certificate, expires_at = event.certificate, valid
                 lane = Lane.NEW if is_new else Lane.CATCH_UP
@@ -104,7 +104,7 @@ class Hearing:
             due_at=now + waits_s,
         )
 
-    async def _valid(self, blob_id: BlobId, certificate: bytes) -> int | None:
+    async def valid_until(self, blob_id: BlobId, certificate: bytes) -> int | None:
         """When a valid certificate expires; None for one that is not, or not to be verified."""
         try:
             found = await asyncio.to_thread(

@@ -38,6 +38,7 @@ from sampler.feeds import Feed
 from sampler.hearing import Hearing
 from sampler.judging import Judge, Policy
 from sampler.live.showing import Showing
+from sampler.looking import Looking
 from sampler.metrics import SamplerMetrics
 from sampler.sampling import Watch
 from sampler.schedule import TURNS, Schedule
@@ -118,6 +119,16 @@ class Sampler:
             certificate_wait_s=settings.certificate_wait_s,
             metrics=self.metrics,
             then=self._announced,
+        )
+        self.looking: Final = Looking(
+            self.state,
+            watchers=settings.watcher_addresses,
+            committees=committees,
+            hearing=self.hearing,
+            judge=self.judge,
+            kzg=kzg,
+            clock=clock,
+            then=lambda: self._wake.set(),
         )
         self.feeds: Final = [
             Feed(self._client, url, into=self.hearing, metrics=self.metrics, sleep=pace.sleep)
@@ -241,11 +252,14 @@ class Sampler:
                     await self._wake.wait()
 
     async def _begin_due(self) -> None:
+        steps = self.state.steps
+        # What is asked about under another sample is let end first.
+        await self.state.run(steps.begin_looks, now=self.clock(), besides=self._schedule.running)
         for lanes in TURNS:
             if (free := self._schedule.free(lanes)) == 0:
                 continue
             for waiting in await self.state.run(
-                self.state.steps.waiting,
+                steps.waiting,
                 lanes,
                 now=self.clock(),
                 limit=free,

@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 from da_node.coding import BlobId
-from sampler.bounds import RETRY_AFTER_S, UNCERTIFIED_SHARE, UNCERTIFIED_TRIES
+from sampler.bounds import (
+    PROPOSED_SHARE,
+    RETRY_AFTER_S,
+    UNCERTIFIED_SHARE,
+    UNCERTIFIED_TRIES,
+)
 from sampler.conclusion import Finding
 from sampler.state import Announcement, Lane, Waiting
 
 Lanes = tuple[Lane, ...]
 
 TURNS: Final[tuple[Lanes, ...]] = (
+    (Lane.PROPOSED,),
     (Lane.NEW, Lane.RETRY, Lane.CATCH_UP),
     (Lane.UNCERTIFIED,),
 )
-"""Lanes in the order in which they are looked at: those that somebody vouches for come first."""
+"""Lanes in the order in which they are looked at: those that somebody vouches for come first, and
+of these what a settlement waits for, which may have a part of the sessions only."""
 
 
 class Schedule:
@@ -25,6 +32,7 @@ class Schedule:
         """`sessions` is how many there are at once at most, 1 or more."""
         self._sessions = sessions
         self._running: set[BlobId] = set()
+        self._proposed: set[BlobId] = set()
         self._uncertified: set[BlobId] = set()
 
     @property
@@ -34,9 +42,13 @@ class Schedule:
 
     def free(self, lanes: Lanes) -> int:
         """How many sessions may begin for these lanes of `TURNS`. Of blobs that nobody vouches for
-        a part of all sessions at most, so that whoever makes them up holds up no other.
+        a part of all sessions at most, so that whoever makes them up holds up no other; likewise of
+        those that were proposed on L1, as often as somebody likes.
         """
         free = self._sessions - len(self._running)
+        if Lane.PROPOSED in lanes:
+            most = max(1, self._sessions // PROPOSED_SHARE)
+            free = min(free, most - len(self._proposed))
         if Lane.UNCERTIFIED in lanes:
             most = max(1, self._sessions // UNCERTIFIED_SHARE)
             free = min(free, most - len(self._uncertified))
@@ -45,6 +57,8 @@ class Schedule:
     def begun(self, waiting: Waiting) -> None:
         """Its session is under way."""
         self._running.add(waiting.blob_id)
+        if waiting.lane is Lane.PROPOSED:
+            self._proposed.add(waiting.blob_id)
         if waiting.lane is Lane.UNCERTIFIED:
             self._uncertified.add(waiting.blob_id)
 
@@ -55,6 +69,7 @@ class Schedule:
     def ended(self, blob_id: BlobId) -> None:
         """Its session is over, however it ended."""
         self._running.discard(blob_id)
+        self._proposed.discard(blob_id)
         self._uncertified.discard(blob_id)
 
     def is_outdated_by(self, found: Announcement) -> bool:

@@ -23,6 +23,7 @@ from da_node.service.kzg_pool import KzgPool
 from sampler.committees import Committees
 from sampler.live.pages import page_routes
 from sampler.live.streaming import live_routes
+from sampler.look_routes import look_routes
 from sampler.routes import sampler_routes
 from sampler.sampler import Sampler
 from sampler.sampling import Watch
@@ -122,5 +123,10 @@ def _application(sampler: Sampler) -> web.Application:
         request_timeout_s=sampler.settings.request_timeout_s,
         trust_forwarded=sampler.settings.trust_forwarded,
     )
-    routes = [*sampler_routes(sampler), *live_routes(sampler.showing.live), *page_routes()]
+    routes = [
+        *sampler_routes(sampler),
+        *look_routes(sampler),
+        *live_routes(sampler.showing.live),
+        *page_routes(),
+    ]
     return application_of(routes, front)

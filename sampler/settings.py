@@ -9,9 +9,11 @@ from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
+from committee.secp256k1 import Address
 from committee.values import KeysetHash
 from da_node.client.addresses import node_urls
 from da_node.service import BadConfiguration, MalformedRequest, ServiceSettings
+from sampler.bounds import MOST_WATCHERS
 from sampler.patience import Patience
 
 _SMALLEST_ERROR: Final = Fraction(1, 10**18)
@@ -72,6 +74,14 @@ class SamplerSettings(ServiceSettings, frozen=True, kw_only=True):
     chain_id: Annotated[
         int, Meta(ge=0, le=(1 << 63) - 1, description="Chain that verdicts are signed for.")
     ] = 1
+    watchers: Annotated[
+        str | None,
+        Meta(
+            description="Accounts whose watchers may have blobs looked at anew for proposals on "
+            "L1, by commas.",
+            extra={"default_means": "nobody"},
+        ),
+    ] = None
     wanted_error: Annotated[
         str, Meta(description="Chance of a wrong `available`, such as 1e-6 or 1/1000000.")
     ] = "1e-6"
@@ -189,6 +199,17 @@ class SamplerSettings(ServiceSettings, frozen=True, kw_only=True):
             raise _bad("keyset_hashes", str(error)) from None
 
     @property
+    def watcher_addresses(self) -> tuple[Address, ...]:
+        """Who may ask for looks. Raises BadConfiguration."""
+        try:
+            found = tuple(map(Address.from_hex, _parts(self.watchers)))
+        except MalformedRequest as error:
+            raise _bad("watchers", str(error)) from None
+        if len(found) > MOST_WATCHERS:
+            raise _bad("watchers", f"names {len(found)} accounts, more than {MOST_WATCHERS}")
+        return found
+
+    @property
     def wanted(self) -> Fraction:
         """The wanted error, exactly as it is written. Raises BadConfiguration."""
         try:
@@ -223,7 +244,7 @@ class SamplerSettings(ServiceSettings, frozen=True, kw_only=True):
         if (self.keystore is None) != (self.password_file is None):
             absent = "keystore" if self.keystore is None else "password_file"
             raise _bad(absent, "keystore and password_file come together")
-        _ = (self.feed_urls, self.pinned, self.wanted, self.patience)
+        _ = (self.feed_urls, self.pinned, self.watcher_addresses, self.wanted, self.patience)
         if self.webhook_url:
             node_urls(self.webhook_url)
 

@@ -96,6 +96,7 @@ PURE |= {
         "schedule",
         "silence",
         "terms",
+        "look",
         "documents",
         "network",
         "live.curve",

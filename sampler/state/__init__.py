@@ -1,11 +1,12 @@
 """What a sampler must not forget: which stretches of each feed it has read, which blobs wait, the
 sample of each as it was fixed before the first question, verdicts with their evidence, verified
-samples, and the calls that a webhook still has to get.
+samples, looks that were asked for, and the calls that a webhook still has to get.
 
 One SQLite database in one directory, owned by one process, used from one thread. Every step is one
 transaction, synced when it returns (WAL, synchronous=FULL).
 """
 
+from sampler.state.looks import Asked
 from sampler.state.records import (
     Announcement,
     Delivery,
@@ -22,6 +23,7 @@ from sampler.state.thread import StateThread
 
 __all__ = [
     "Announcement",
+    "Asked",
     "Delivery",
     "Evidenced",
     "Fixed",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sampler.errors import StateFault, StateInUse
+from sampler.state.looks import TABLE as LOOKS
 
 FILE: Final = "sampler.sqlite"
 LOCK: Final = "sampler.lock"
@@ -149,8 +150,10 @@ class Database:
                 for statement in _TABLES.split(";"):
                     sql.execute(statement)
                 sql.execute(f"PRAGMA user_version = {VERSION}")
-            return  # a crash before the commit leaves an empty file, which is prepared anew
+        # a crash before the commit leaves an empty file, which is prepared anew
         self._require_version()
+        for statement in LOOKS.split(";"):
+            self._connection.execute(statement)
 
     def _require_version(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()

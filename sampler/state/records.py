@@ -11,6 +11,8 @@ from da_node.coding import BlobId
 class Lane(enum.IntEnum):
     """In which order waiting blobs are sampled; inside a lane the newest comes first."""
 
+    PROPOSED = 4
+    """Certified, and looked at anew, since a batch with it was proposed on L1."""
     NEW = 0
     """Certified, and announced just now."""
     RETRY = 1

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from da_node.coding import BlobId
 from sampler.intervals import Interval, Intervals
+from sampler.look import LookName
+from sampler.state import looks
 from sampler.state.database import Database
 from sampler.state.records import (
     Announcement,
@@ -260,6 +262,42 @@ class State:
         with self._database.transaction() as sql:
             sql.execute("UPDATE blobs SET due_at = ? WHERE blob_id = ?", (due_at, blob_id))
 
+    # ------------------------------------------------------------ looks
+
+    def look(self, name: LookName) -> looks.Asked | None:
+        """A look, if it was asked for."""
+        with self._database.reading() as sql:
+            return looks.find(sql, name)
+
+    def ask_look(self, name: LookName, one: Announcement, *, now: float) -> looks.Asked:
+        """Have a blob looked at anew, from `one.due_at` on; what was asked for before stays as it
+        is. Raises TooManyRequests, TooManyLooks.
+
+        A crash here leaves it asked for, or not: whoever asked was not answered, and asks again.
+        """
+        with self._database.transaction() as sql:
+            found = looks.find(sql, name)
+            if found is not None:
+                return found
+            looks.add(sql, name, one.blob_id, due_at=one.due_at, expires_at=one.expires_at)
+            _announce(sql, one, now)
+            return looks.Asked(begun_after=None)
+
+    def begin_looks(self, *, now: float, besides: Collection[BlobId]) -> int:
+        """Make the blobs of looks due, `besides` those with a session under way; how many looks.
+
+        The samples before are forgotten. A crash here leaves looks that wait, or blobs that are due
+        and have no sample; nothing was asked by either.
+        """
+        with self._database.reading() as sql:
+            if not looks.due(sql, now=now, besides=besides):
+                return 0
+        with self._database.transaction() as sql:
+            found = looks.due(sql, now=now, besides=besides)
+            for number, blob_id in found:
+                looks.begin(sql, number, blob_id, now=now, after=_last_cursor(sql))
+        return len(found)
+
     # ------------------------------------------------------------ verdicts
 
     def verdict(self, blob_id: BlobId) -> Stored | None:
@@ -285,8 +323,7 @@ class State:
     def last_cursor(self) -> int:
         """Of the latest verdict, pruned ones counted in; 0 before the first."""
         with self._database.reading() as sql:
-            row = sql.execute("SELECT seq FROM sqlite_sequence WHERE name = 'verdicts'").fetchone()
-            return 0 if row is None else int(row[0])
+            return _last_cursor(sql)
 
     def evidence(self, blob_id: BlobId) -> bytes | None:
         """JSON of what the latest verdict of a blob rests on."""
@@ -403,6 +440,7 @@ class State:
                 gone = _shrink(sql, sample_bytes)
             gone += _delete(sql, "verdicts", "expires_at <= ?", over)
             gone += _delete(sql, "blobs", "expires_at <= ?", over)
+            gone += _delete(sql, "looks", "expires_at <= ?", over)
             sql.execute("DELETE FROM outbox WHERE cursor NOT IN (SELECT cursor FROM verdicts)")
         return gone
 
@@ -410,6 +448,11 @@ class State:
 def _covered(sql: sqlite3.Connection, node_id: str) -> Intervals:
     rows = sql.execute("SELECT after, upto FROM intervals WHERE node_id = ?", (node_id,))
     return Intervals.of(Interval(after, upto) for after, upto in rows)
+
+
+def _last_cursor(sql: sqlite3.Connection) -> int:
+    row = sql.execute("SELECT seq FROM sqlite_sequence WHERE name = 'verdicts'").fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _uncertified(sql: sqlite3.Connection) -> int:
@@ -455,7 +498,7 @@ def _announce(sql: sqlite3.Connection, one: Announcement, now: float) -> None:
 
 
 def _delete(sql: sqlite3.Connection, table: str, condition: str, value: int) -> int:
-    key = {"samples": "rowid", "verdicts": "cursor", "blobs": "number"}[table]
+    key = {"samples": "rowid", "verdicts": "cursor", "blobs": "number", "looks": "number"}[table]
     return sql.execute(
         f"DELETE FROM {table} WHERE {key} IN "
         f"(SELECT {key} FROM {table} WHERE {condition} LIMIT {PRUNED_AT_ONCE})",

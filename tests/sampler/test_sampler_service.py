@@ -16,7 +16,8 @@ import pytest_asyncio
 from aiohttp import web
 from sampler_network import SIGNER, Network, all_of, running_network, sampling, until
 
-from committee.secp256k1 import signer_of
+from committee.secp256k1 import EthereumKey, signer_of
+from da_node.client import Receipt
 from da_node.client.wire import split_points
 from da_node.coding import (
     POINTS_PER_COLUMN,
@@ -28,10 +29,14 @@ from da_node.coding import (
 )
 from da_node.service import EventDecoder
 from sampler.errors import StateFault
+from sampler.look import SIGNATURE_FIELD as LOOK_FIELD
+from sampler.look import Look, look_of, signed
 from sampler.state import Fixed, State
 from sampler.webhook import SIGNATURE_FIELD, TIME_FIELD, signed_digest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+WATCHER = EthereumKey(b"\x03" * 32)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -387,3 +392,97 @@ async def test_a_disk_that_takes_nothing_of_one_blob_is_not_tried_for_ever(
             found = await get(f"/v1/verdicts/{other.blob_id.hex0x}?wait=30")
             assert found["finding"] == "available"
         assert met == 1
+
+
+# ---------------------------------------------------------------- looks for proposals on L1
+
+
+async def asked(url: str, look: Look, key: EthereumKey = WATCHER) -> tuple[int, Any]:
+    """What a sampler answers to whoever asks it for a look."""
+    body = look.serialize()
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(
+            f"{url}/v1/looks", data=body, headers={LOOK_FIELD: signed(body, key)}
+        ) as answer,
+    ):
+        return answer.status, await answer.json(content_type=None)
+
+
+def proposed(network: Network, receipt: Receipt, **changes: Any) -> Look:
+    """A batch with this blob was proposed just now."""
+    fields: dict[str, Any] = {
+        "chain_id": 1,
+        "settlement": "0x" + "42" * 20,
+        "batch": 1,
+        "proposed_at": network.clock.now,
+        "expires_at": receipt.expires_at,
+    }
+    return look_of(receipt.header, **fields | changes)
+
+
+async def test_a_proposal_has_its_blob_looked_at_with_another_sample(
+    network: Network, tmp_path: Path
+) -> None:
+    async with (
+        sampling(network, tmp_path, watchers=WATCHER.address.hex0x) as (sampler, url),
+        asking(url) as get,
+    ):
+
+        async def items(after: int) -> tuple[Any, set[int]]:
+            about = f"/v1/verdicts/{receipt.blob_id.hex0x}"
+            found = await get(f"{about}?wait=30&after={after}")
+            evidence = await get(f"{about}/evidence")
+            return found, {one["item"] for one in evidence["attempts"]}
+
+        receipt = await network.post()
+        first, asked_first = await items(0)
+        network.clock.now += 100
+        look = proposed(network, receipt)
+
+        async def begun() -> Any:
+            status, answer = await asked(url, look)
+            assert answer["blob_id"] == receipt.blob_id.hex0x
+            return answer if status == 200 else None
+
+        answer = await until(begun)
+        assert answer["verdicts_after"] == first["cursor"]
+        second, asked_second = await items(answer["verdicts_after"])
+        assert second["finding"] == "available"
+        assert second["message"]["time"] >= look.proposed_at
+        assert asked_first != asked_second
+        # asked for once more it is the same look, and nothing is drawn for it
+        assert (await asked(url, look)) == (200, answer)
+        await get(f"/v1/verdicts/{receipt.blob_id.hex0x}?after={second['cursor']}", 503)
+
+        stranger = await asked(url, look, SIGNER)
+        assert (stranger[0], stranger[1]["code"]) == (403, "unknown_watcher")
+        refused = {
+            "other_chain_signed": proposed(network, receipt, chain_id=2),
+            "too_late": proposed(network, receipt, batch=2, expires_at=network.clock.now + 10),
+            "malformed_request": proposed(
+                network, receipt, batch=2, proposed_at=network.clock.now + 301
+            ),
+        }
+        for code, other in refused.items():
+            assert (await asked(url, other))[1]["code"] == code
+        assert sampler.metrics.waiting.labels("proposed")._value.get() == 0
+
+
+async def test_a_blob_of_which_no_feed_told_is_looked_at_by_its_proposal(
+    network: Network, tmp_path: Path
+) -> None:
+    receipt = await network.post()
+    look = proposed(network, receipt, certificate="0x" + (receipt.certificate or b"").hex())
+    nowhere = "http://127.0.0.1:1"
+    watchers = WATCHER.address.hex0x
+    async with (
+        sampling(network, tmp_path, feeds=nowhere, watchers=watchers) as (_, url),
+        asking(url) as get,
+    ):
+        await get(f"/v1/verdicts/{receipt.blob_id.hex0x}", 404)
+        assert (await asked(url, look))[0] == 202
+        found = await get(f"/v1/verdicts/{receipt.blob_id.hex0x}?wait=30")
+        assert (found["finding"], found["message"]["rule"]) == ("available", 1)
+    async with sampling(network, tmp_path / "unsigned", key=None, watchers=watchers) as (_, url):
+        assert (await asked(url, look))[1]["code"] == "signs_nothing"

@@ -128,7 +128,13 @@ def test_newest_first_then_retries_then_catch_up_then_what_anybody_could_make_up
     state.conclude(verdict(2, 0), [], certificate=b"c", retry_at=NOW, deliver_at=None)
     assert waiting(state) == [4, 2, 5, 1, 3]
     assert waiting(state, besides={blob(4), blob(5)}) == [2, 1, 3]
-    assert state.counts() == {Lane.NEW: 1, Lane.RETRY: 1, Lane.CATCH_UP: 2, Lane.UNCERTIFIED: 1}
+    assert state.counts() == {
+        Lane.PROPOSED: 0,
+        Lane.NEW: 1,
+        Lane.RETRY: 1,
+        Lane.CATCH_UP: 2,
+        Lane.UNCERTIFIED: 1,
+    }
 
 
 def test_what_is_not_due_does_not_wait(state: State) -> None:

@@ -12,7 +12,7 @@ from sampler.schedule import TURNS, Schedule, retry_at
 from sampler.silence import Silence
 from sampler.state import Announcement, Lane, Waiting
 
-CERTIFIED, UNCERTIFIED = TURNS
+PROPOSED, CERTIFIED, UNCERTIFIED = TURNS
 NOW = 1000.0
 EVER = float("inf")
 
@@ -46,7 +46,20 @@ def announced(number: int, certificate: bytes | None) -> Announcement:
 
 def test_every_lane_has_its_turn_and_the_certified_come_first() -> None:
     assert [lane for lanes in TURNS for lane in lanes] == list(Lane)
+    assert PROPOSED == (Lane.PROPOSED,)
     assert UNCERTIFIED == (Lane.UNCERTIFIED,)
+
+
+@pytest.mark.parametrize(("sessions", "share"), [(1, 1), (3, 1), (4, 2), (32, 16)])
+def test_proposals_have_half_of_the_sessions_and_one_at_least(sessions: int, share: int) -> None:
+    """However many there are, feeds are sampled; however much a feed has, they are looked at."""
+    schedule = Schedule(sessions=sessions)
+    for number in range(share):
+        assert schedule.free(PROPOSED) == share - number
+        schedule.begun(waiting(number, Lane.PROPOSED))
+    assert (schedule.free(PROPOSED), schedule.free(CERTIFIED)) == (0, sessions - share)
+    schedule.ended(waiting(0).blob_id)
+    assert schedule.free(PROPOSED) == 1
 
 
 @pytest.mark.parametrize(("sessions", "share"), [(1, 1), (3, 1), (4, 1), (8, 2), (32, 8)])
