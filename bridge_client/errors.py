@@ -173,10 +173,11 @@ class FeeTooHigh(Rejected):
 
     status = 422
     code = "l1_fee_too_high"
-    template = "a transaction costs {value} wei a gas now; the bound is {bound}"
-    advice = "raise --max-fee, or wait"
+    template = "a transaction costs {value} wei a {unit} now; the bound is {bound}"
+    advice = "raise max_fee_gwei or max_blob_fee_gwei, or wait"
     value: int
     bound: int
+    unit: str = "gas"
 
 
 @dataclass(eq=False, kw_only=True)

@@ -77,6 +77,13 @@ class Policy:
     """Blocks that may come without it before it pays more."""
     most_fee: int = 500 * 10**9
     """Wei a gas."""
+    most_blob_fee: int = 100 * 10**9
+    """Wei a gas of blob space: 0.08 ETH for six blobs."""
+
+    @property
+    def most(self) -> Fee:
+        """What no transaction pays more than."""
+        return Fee(most=self.most_fee, tip=self.most_fee, blob=self.most_blob_fee)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +154,7 @@ def next_step(standing: Standing, view: View, policy: Policy) -> Step:
         return Record(Event.TAKEN, None) if is_taken else Send()
     if view.head.number - standing.attempted_at >= policy.blocks_before_bump:
         fee = standing.fee.bumped().at_least(view.market)
-        if fee.most <= policy.most_fee:
+        if fee.is_within(policy.most):
             return Bump(fee)
     return Wait()
 

@@ -25,6 +25,7 @@ from bridge_client.errors import (
 from bridge_client.journal import Intent, Journal, JournalThread, Place
 from bridge_client.l1 import Block, Chain, Receipt
 from bridge_client.life import LIVE, Bump, Policy, Record, Send, State, Step, View, next_step
+from bridge_client.sidecar import Sidecar, on_network
 from bridge_client.transactions import MOST_GAS, Call, Fee, Signed, created_by, fee_for, signed
 from committee.secp256k1 import Address, EthereumKey
 from da_node.service import Bug, logger
@@ -86,8 +87,11 @@ class Sender:
         """What was meant before for a purpose, unless it failed."""
         return await self._journal.run(self._journal.steps.intent, purpose)
 
-    async def send(self, call: Call, purpose: str, *, gas: int | None = None) -> Receipt:
+    async def send(
+        self, call: Call, purpose: str, *, gas: int | None = None, sidecar: Sidecar | None = None
+    ) -> Receipt:
         """The receipt of a call, buried; it is sent once for a purpose, however often this runs.
+        `sidecar` has the blobs that the call names.
 
         What would be refused now is not sent: CallRefused; one that is refused when it is mined
         raises Reverted, and its purpose is free again. Raises OtherIntent, FeeTooHigh, Displaced,
@@ -96,7 +100,7 @@ class Sender:
         async with self._one_at_a_time:
             intent = await self.journalled(purpose)
             if intent is None:
-                intent = await self._intend(call, purpose, gas)
+                intent = await self._intend(call, purpose, gas, sidecar)
             elif intent.call != call:
                 transaction = "0x" + intent.last.signed.hash.hex()
                 raise OtherIntent(purpose=purpose, transaction=transaction)
@@ -120,17 +124,17 @@ class Sender:
 
     # ------------------------------------------------------------ intending
 
-    async def _intend(self, call: Call, purpose: str, gas: int | None) -> Intent:
+    async def _intend(
+        self, call: Call, purpose: str, gas: int | None, sidecar: Sidecar | None
+    ) -> Intent:
+        if call.versioned_hashes != (sidecar.versioned_hashes if sidecar else ()):
+            raise Bug(reason=f"{purpose}: the sidecar has other blobs than the call names")
         head = await self._head()
-        needed = await self.chain.estimate(call.to, call.data, self.account, call.value)
+        needed = await self.chain.estimate(
+            call.to, call.data, self.account, call.value, call.versioned_hashes
+        )
         limit = gas or min(MOST_GAS, needed + (needed - BASE_GAS) * GAS_MARGIN_PERCENT // 100)
-        fee = await self._market(head)
-        if fee.most > self._policy.most_fee:
-            # the room for rising base fees can be had in bumps; what is due now cannot
-            if head.base_fee + fee.tip > self._policy.most_fee:
-                value = head.base_fee + fee.tip
-                raise FeeTooHigh(value=value, bound=self._policy.most_fee)
-            fee = Fee(most=self._policy.most_fee, tip=fee.tip)
+        fee = self._capped(await self._market(head, call), head.base_fee)
         least_nonce = await self.chain.nonce(self.account)
         intent = await self._journal.run(
             self._journal.steps.intend,
@@ -141,10 +145,25 @@ class Sender:
             least_nonce=least_nonce,
             made_at=head.number,
             sign=functools.partial(self._signed, call, limit, fee),
+            sidecar=sidecar.serialize() if sidecar else b"",
         )
         # A crash here leaves it open; the next `resume` sends it.
         _log.info("intended", purpose=purpose, nonce=intent.nonce, transaction=_name(intent))
         return intent
+
+    def _capped(self, market: Fee, base_fee: int) -> Fee:
+        """What the market asks, within bounds: the room for rising base fees can be had in bumps,
+        what is due now cannot. Raises FeeTooHigh.
+        """
+        most = self._policy.most
+        due = Fee(most=base_fee + market.tip, tip=market.tip, blob=market.blob // 2)
+        if due.most > most.most:
+            raise FeeTooHigh(value=due.most, bound=most.most)
+        if due.blob > most.blob:
+            raise FeeTooHigh(value=due.blob, bound=most.blob, unit="blob gas")
+        return Fee(
+            most=min(market.most, most.most), tip=market.tip, blob=min(market.blob, most.blob)
+        )
 
     def _signed(self, call: Call, gas: int, fee: Fee, nonce: int) -> Signed:
         return signed(call, chain_id=self._chain_id, nonce=nonce, gas=gas, fee=fee, key=self.key)
@@ -196,7 +215,11 @@ class Sender:
 
     async def _broadcast(self, intent: Intent) -> None:
         made = intent.last.signed
-        await self.chain.send(made.raw, made.hash)
+        raw = made.raw
+        if intent.call.versioned_hashes:
+            steps = self._journal.steps
+            raw = on_network(raw, await self._journal.run(steps.sidecar, intent.number))
+        await self.chain.send(raw, made.hash)
 
     async def _view(self, intent: Intent) -> View:
         head = await self._head()
@@ -212,7 +235,7 @@ class Sender:
             receipt=receipt,
             is_known=is_known,
             buried_nonce=buried_nonce,
-            market=await self._market(head),
+            market=await self._market(head, intent.call),
         )
 
     async def _is_known(self, intent: Intent) -> bool:
@@ -248,8 +271,9 @@ class Sender:
             await self._journal.run(steps.saw, head.number)
         return head
 
-    async def _market(self, head: Block) -> Fee:
-        return fee_for(head.base_fee, await self.chain.tip())
+    async def _market(self, head: Block, call: Call) -> Fee:
+        blob_base_fee = await self.chain.blob_base_fee() if call.versioned_hashes else 0
+        return fee_for(head.base_fee, await self.chain.tip(), blob_base_fee)
 
     # ------------------------------------------------------------ ends
 

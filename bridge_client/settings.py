@@ -89,6 +89,10 @@ class BridgeSettings(Settings, frozen=True, kw_only=True):
     max_fee_gwei: Annotated[
         float, Meta(gt=0, le=1e6, description="Most that a transaction pays for a gas, in gwei.")
     ] = 500.0
+    max_blob_fee_gwei: Annotated[
+        float,
+        Meta(gt=0, le=1e6, description="Most that it pays for a gas of blob space, in gwei."),
+    ] = 100.0
     poll_s: Annotated[
         float,
         Meta(
@@ -141,6 +145,11 @@ class BridgeSettings(Settings, frozen=True, kw_only=True):
     def max_fee(self) -> int:
         """In wei."""
         return round(self.max_fee_gwei * GWEI)
+
+    @property
+    def max_blob_fee(self) -> int:
+        """In wei."""
+        return round(self.max_blob_fee_gwei * GWEI)
 
     def check(self) -> None:
         """Raises BadConfiguration."""

@@ -1,4 +1,4 @@
-"""Transactions of L1 as they are signed (EIP-1559). The one door to `eth_account`. Pure.
+"""Transactions of L1 as they are signed (EIP-1559, EIP-4844). The one door to `eth_account`. Pure.
 
 The same call with the same nonce and fee is the same bytes: signing is deterministic (RFC 6979).
 Importing `eth_account` raises the interpreter's recursion limit as `committee.ethereum` says, and
@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bridge_client import rlp
 from committee.secp256k1 import Address, EthereumKey, keccak256
 
 _limit = sys.getrecursionlimit()
@@ -21,8 +22,12 @@ finally:
 
 MOST_GAS: Final = 2**24
 """Of a transaction (EIP-7825)."""
+BLOB_TRANSACTION: Final = b"\x03"
+"""First byte of one that blobs go along with."""
 _BUMP_PERCENT: Final = 12
 """Nodes want a tenth more, of the fee and of the tip, before they replace a transaction."""
+_BLOB_BUMP_PERCENT: Final = 100
+"""Of one with blobs, of each of its three fees: blobs travel again with every replacement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,9 @@ class Call:
     data: bytes
     value: int = 0
     """Wei."""
+    versioned_hashes: tuple[bytes, ...] = ()
+    """Of the blobs that go along, 32 bytes each (`bridge_client.sidecar`); such a call creates
+    nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +52,29 @@ class Fee:
     """With the base fee."""
     tip: int
     """To the block's maker, of that."""
+    blob: int = 0
+    """At most for a gas of blob space, a market of its own; 0: no blobs go along."""
 
     def bumped(self) -> Fee:
         """The least that replaces a transaction with this one."""
-        return Fee(most=_bumped(self.most), tip=_bumped(self.tip))
+        percent = _BLOB_BUMP_PERCENT if self.blob else _BUMP_PERCENT
+        return Fee(
+            most=_bumped(self.most, percent),
+            tip=_bumped(self.tip, percent),
+            blob=_bumped(self.blob, percent) if self.blob else 0,
+        )
 
     def at_least(self, other: Fee) -> Fee:
         """The higher of both, in each part."""
-        return Fee(most=max(self.most, other.most), tip=max(self.tip, other.tip))
+        return Fee(
+            most=max(self.most, other.most),
+            tip=max(self.tip, other.tip),
+            blob=max(self.blob, other.blob),
+        )
+
+    def is_within(self, bound: Fee) -> bool:
+        """Whether it costs no more, whoever gets it."""
+        return self.most <= bound.most and self.blob <= bound.blob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +83,13 @@ class Signed:
 
     hash: bytes
     raw: bytes
+    """As a block has it: blobs go beside."""
     fee: Fee
 
 
-def fee_for(base_fee: int, tip: int) -> Fee:
+def fee_for(base_fee: int, tip: int, blob_base_fee: int = 0) -> Fee:
     """What outlasts six blocks of rising base fees (an eighth each)."""
-    return Fee(most=2 * base_fee + tip, tip=tip)
+    return Fee(most=2 * base_fee + tip, tip=tip, blob=2 * blob_base_fee)
 
 
 def signed(
@@ -84,18 +108,21 @@ def signed(
     }
     if call.to is not None:
         fields["to"] = bytes(call.to)
+    if call.versioned_hashes:
+        fields |= {
+            "type": BLOB_TRANSACTION[0],
+            "maxFeePerBlobGas": fee.blob,
+            "blobVersionedHashes": list(call.versioned_hashes),
+        }
     made = Account.sign_transaction(fields, key.reveal())
     return Signed(hash=bytes(made.hash), raw=bytes(made.raw_transaction), fee=fee)
 
 
 def created_by(sender: Address, nonce: int) -> Address:
     """Where the contract of a creating transaction lies: keccak256 of RLP's (sender, nonce)."""
-    number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
-    if len(number) != 1 or number[0] >= 0x80:
-        number = bytes((0x80 + len(number),)) + number
-    body = bytes((0x80 + Address.length,)) + sender + number
-    return Address(keccak256(bytes((0xC0 + len(body),)) + body)[-Address.length :])
+    encoded = rlp.listed((rlp.string(sender), rlp.number(nonce)))
+    return Address(keccak256(encoded)[-Address.length :])
 
 
-def _bumped(value: int) -> int:
-    return value + max(1, -(-value * _BUMP_PERCENT // 100))
+def _bumped(value: int, percent: int) -> int:
+    return value + max(1, -(-value * percent // 100))

@@ -122,6 +122,8 @@ PURE |= {
         "errors",
         "life",
         "transactions",
+        "rlp",
+        "sidecar",
         "l1.answers",
         "journal.records",
         "settlement",

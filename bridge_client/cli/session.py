@@ -62,6 +62,7 @@ class Session:
                 confirmations=settings.confirmations,
                 blocks_before_bump=settings.blocks_before_bump,
                 most_fee=settings.max_fee,
+                most_blob_fee=settings.max_blob_fee,
             ),
             waiting=Waiting(
                 poll_s=settings.poll_s, bound_s=settings.wait_s, most_lag_s=settings.max_lag_s

@@ -14,7 +14,7 @@ from bridge_client.errors import JournalFault, JournalInUse
 
 FILE: Final = "journal.sqlite"
 LOCK: Final = "journal.lock"
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables below; kept in the file itself."""
 
 _TABLES: Final = """
@@ -65,6 +65,17 @@ CREATE TABLE sightings (
     PRIMARY KEY (watcher, number, place)
 ) WITHOUT ROWID;
 """
+_UPGRADES: Final = {
+    1: """
+ALTER TABLE intents ADD COLUMN hashes BLOB NOT NULL DEFAULT x'';
+ALTER TABLE attempts ADD COLUMN blob_fee TEXT NOT NULL DEFAULT '0';
+CREATE TABLE sidecars (
+    intent INTEGER PRIMARY KEY REFERENCES intents (number),
+    bytes BLOB NOT NULL
+)""",
+}
+"""What leads from a version to the next. A new database is made as version 1 and brought on, so
+that both ways end in the same tables."""
 # A purpose is free again once its transaction failed or was displaced (state 3, 4); a nonce only
 # where it was displaced: then somebody else has used it.
 
@@ -133,14 +144,16 @@ class Database:
             sql.execute("PRAGMA synchronous = FULL")
             sql.execute("PRAGMA foreign_keys = ON")
             (version,) = sql.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            with self.transaction() as sql:
-                for statement in _TABLES.split(";"):
-                    sql.execute(statement)
-                sql.execute(f"PRAGMA user_version = {VERSION}")
-            # a crash before the commit leaves an empty file, which is prepared anew
-        elif version != VERSION:
+        if not 0 <= version <= VERSION:
             raise JournalFault(reason=f"its version is {version}; this program reads {VERSION}")
+        if version == VERSION:
+            return
+        with self.transaction() as sql:
+            for step in range(version, VERSION):
+                for statement in (_UPGRADES[step] if step else _TABLES).split(";"):
+                    sql.execute(statement)
+            sql.execute(f"PRAGMA user_version = {VERSION}")
+        # a crash before the commit leaves the file as it was, which is prepared anew
 
 
 def _locked(directory: Path) -> int:

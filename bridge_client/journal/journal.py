@@ -10,7 +10,8 @@ from typing import Any, Final
 from bridge_client.errors import OtherChain
 from bridge_client.journal.database import Database
 from bridge_client.journal.records import Attempt, Intent, Place, Sighting
-from bridge_client.life import Event, State, after
+from bridge_client.l1.answers import HASH_BYTES
+from bridge_client.life import LIVE, Event, State, after
 from bridge_client.transactions import Call, Fee, Signed
 from committee.secp256k1 import Address
 from da_node.service import Bug
@@ -18,8 +19,8 @@ from da_node.service import Bug
 REMEMBERED_BLOCKS: Final = 256
 """Newest blocks whose hashes a watcher remembers: it undoes reorganisations so deep."""
 
-_INTENT: Final = """number, purpose, account, nonce, target, data, value, gas, state, block_number,
-block_hash"""
+_INTENT: Final = """number, purpose, account, nonce, target, data, value, hashes, gas, state,
+block_number, block_hash"""
 
 
 class Journal:
@@ -81,9 +82,11 @@ class Journal:
         least_nonce: int,
         made_at: int,
         sign: Callable[[int], Signed],
+        sidecar: bytes = b"",
     ) -> Intent:
         """What is about to be sent, with the nonce that it has for good: the next after all in the
-        journal, and at least `least_nonce`. `sign` makes the transaction of that nonce.
+        journal, and at least `least_nonce`. `sign` makes the transaction of that nonce; `sidecar`
+        is what goes beside one with blobs.
 
         A crash before this leaves nothing, and nothing was sent; a crash after it leaves an open
         intent, which the next start sends.
@@ -94,11 +97,24 @@ class Journal:
             ).fetchone()
             nonce = least_nonce if highest is None else max(least_nonce, highest + 1)
             number = sql.execute(
-                "INSERT INTO intents (purpose, account, nonce, target, data, value, gas, state) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (purpose, account, nonce, call.to, call.data, str(call.value), gas, State.OPEN),
+                "INSERT INTO intents "
+                "(purpose, account, nonce, target, data, value, hashes, gas, state) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    purpose,
+                    account,
+                    nonce,
+                    call.to,
+                    call.data,
+                    str(call.value),
+                    b"".join(call.versioned_hashes),
+                    gas,
+                    State.OPEN,
+                ),
             ).lastrowid
             assert number is not None  # a row was inserted
+            if sidecar:
+                sql.execute("INSERT INTO sidecars VALUES (?, ?)", (number, sidecar))
             _attempt(sql, number, 0, sign(nonce), made_at)
             return _by_number(sql, number)
 
@@ -114,7 +130,9 @@ class Journal:
             return _by_number(sql, number)
 
     def record(self, number: int, event: Event, place: Place | None) -> Intent:
-        """What was found out of an intent. A crash here forgets it, and it is found out again."""
+        """What was found out of an intent; once nothing can happen to it any more, its sidecar is
+        dropped. A crash here forgets it, and it is found out again.
+        """
         with self._database.transaction() as sql:
             state = after(_by_number(sql, number).state, event)
             where = (None, None) if place is None else (place.number, place.hash)
@@ -122,7 +140,17 @@ class Journal:
                 "UPDATE intents SET state = ?, block_number = ?, block_hash = ? WHERE number = ?",
                 (state, *where, number),
             )
+            if state not in LIVE:
+                sql.execute("DELETE FROM sidecars WHERE intent = ?", (number,))
             return _by_number(sql, number)
+
+    def sidecar(self, number: int) -> bytes:
+        """What goes beside the transaction of an intent with blobs that is live."""
+        with self._database.reading() as sql:
+            row = sql.execute("SELECT bytes FROM sidecars WHERE intent = ?", (number,)).fetchone()
+        if row is None:
+            raise Bug(reason=f"the journal has no sidecar of intent {number}")
+        return bytes(row[0])
 
     def intent(self, purpose: str) -> Intent | None:
         """What is in the journal for a purpose and did not fail; None where nothing is."""
@@ -201,8 +229,9 @@ class Journal:
 def _attempt(sql: sqlite3.Connection, number: int, ordinal: int, made: Signed, at: int) -> None:
     fee = made.fee
     sql.execute(
-        "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (number, ordinal, made.hash, made.raw, str(fee.most), str(fee.tip), at),
+        "INSERT INTO attempts (intent, ordinal, hash, raw, most_fee, tip, blob_fee, made_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, ordinal, made.hash, made.raw, str(fee.most), str(fee.tip), str(fee.blob), at),
     )
 
 
@@ -214,9 +243,10 @@ def _by_number(sql: sqlite3.Connection, number: int) -> Intent:
 
 
 def _intent(sql: sqlite3.Connection, row: Sequence[Any]) -> Intent:
-    number, purpose, account, nonce, target, data, value, gas, state, block, block_hash = row
+    number, purpose, account, nonce, target, data, value, hashes, gas, state, *block = row
     attempts = sql.execute(
-        "SELECT hash, raw, most_fee, tip, made_at FROM attempts WHERE intent = ? ORDER BY ordinal",
+        "SELECT hash, raw, most_fee, tip, blob_fee, made_at FROM attempts WHERE intent = ? "
+        "ORDER BY ordinal",
         (number,),
     )
     return Intent(
@@ -224,16 +254,27 @@ def _intent(sql: sqlite3.Connection, row: Sequence[Any]) -> Intent:
         purpose=purpose,
         account=Address(account),
         nonce=nonce,
-        call=Call(to=None if target is None else Address(target), data=data, value=int(value)),
+        call=Call(
+            to=None if target is None else Address(target),
+            data=data,
+            value=int(value),
+            versioned_hashes=tuple(
+                hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)
+            ),
+        ),
         gas=gas,
         state=State(state),
-        place=None if block is None else Place(number=block, hash=block_hash),
+        place=None if block[0] is None else Place(number=block[0], hash=block[1]),
         attempts=tuple(
             Attempt(
-                signed=Signed(hash=hash_, raw=raw, fee=Fee(most=int(most), tip=int(tip))),
+                signed=Signed(
+                    hash=hash_,
+                    raw=raw,
+                    fee=Fee(most=int(most), tip=int(tip), blob=int(blob)),
+                ),
                 made_at=made_at,
             )
-            for hash_, raw, most, tip, made_at in attempts
+            for hash_, raw, most, tip, blob, made_at in attempts
         ),
     )
 

@@ -142,9 +142,18 @@ class Chain:
             "eth_call", [_transaction(to, data, sender, value), "latest"], answers.data
         )
 
-    async def estimate(self, to: Address | None, data: bytes, sender: Address, value: int) -> int:
-        """Gas that a transaction would need now."""
-        transaction = _transaction(to, data, sender, value)
+    async def estimate(
+        self,
+        to: Address | None,
+        data: bytes,
+        sender: Address,
+        value: int,
+        versioned_hashes: Sequence[bytes] = (),
+    ) -> int:
+        """Gas that a transaction would need now, blob space aside."""
+        transaction: dict[str, Any] = _transaction(to, data, sender, value)
+        if versioned_hashes:
+            transaction["blobVersionedHashes"] = ["0x" + one.hex() for one in versioned_hashes]
         return await self._value("eth_estimateGas", [transaction], answers.quantity)
 
     async def tip(self) -> int:

@@ -1,4 +1,5 @@
 """An L1 in memory, strict about nonces and fees, that reorganises, forgets and lies when told to.
+Transactions with blobs it takes with a sidecar of version 1 alone, and for twice the fees again.
 
 It answers the JSON-RPC methods that a `Chain` asks, and mines when the test says so.
 """
@@ -32,11 +33,20 @@ class Transaction:
     tip: int
     to: bytes
     data: bytes
+    blob_fee: int = 0
+    """0: no blobs go along."""
+    sidecar: bytes = b""
 
     @classmethod
     def of(cls, raw: bytes) -> Transaction:
-        assert raw[0] == 2, "only EIP-1559"
+        assert raw[0] in (2, 3), "only EIP-1559 and EIP-4844"
         fields: list[Any] = rlp.decode(raw[1:])
+        blob_fee, sidecar = 0, b""
+        if raw[0] == 3:
+            fields, *beside = fields
+            _require_sidecar(fields[10], beside)
+            blob_fee, sidecar = int.from_bytes(fields[9], "big"), rlp.encode(beside)
+            raw = b"\x03" + rlp.encode(fields)
         number = [int.from_bytes(one, "big") for one in fields[:5] if isinstance(one, bytes)]
         sender = Account.recover_transaction(raw)
         return cls(
@@ -47,7 +57,20 @@ class Transaction:
             most_fee=number[3],
             to=fields[5],
             data=fields[7],
+            blob_fee=blob_fee,
+            sidecar=sidecar,
         )
+
+    def can_replace(self, other: Transaction) -> bool:
+        """By a tenth more, and twice as much where blobs go along."""
+        fees = [(self.most_fee, other.most_fee), (self.tip, other.tip)]
+        if other.blob_fee:
+            fees.append((self.blob_fee, other.blob_fee))
+            return all(new >= 2 * old for new, old in fees)
+        return not self.blob_fee and all(10 * new >= 11 * old for new, old in fees)
+
+    def pays(self, base_fee: int, blob_base_fee: int) -> bool:
+        return self.most_fee >= base_fee and (not self.blob_fee or self.blob_fee >= blob_base_fee)
 
 
 @dataclass(frozen=True)
@@ -71,6 +94,7 @@ class SmallChain:
     blocks: list[MinedBlock] = field(default_factory=list)
     pool: dict[bytes, Transaction] = field(default_factory=dict)
     base_fee: int = GWEI
+    blob_base_fee: int = 5
     tip: int = GWEI
     sent: list[bytes] = field(default_factory=list)
     """Every transaction that was handed over, as often as it was."""
@@ -91,7 +115,8 @@ class SmallChain:
             taken: list[Transaction] = []
             for one in sorted(self.pool.values(), key=lambda one: (one.sender, one.nonce)):
                 due = self.nonce(one.sender) + sum(other.sender == one.sender for other in taken)
-                if not empty and one.nonce == due and one.most_fee >= self.base_fee:
+                pays = one.pays(self.base_fee, self.blob_base_fee)
+                if not empty and one.nonce == due and pays:
                     taken.append(one)
             for one in taken:
                 del self.pool[one.hash]
@@ -149,6 +174,9 @@ class SmallChain:
     def _eth_maxPriorityFeePerGas(self) -> str:
         return hex(self.tip)
 
+    def _eth_blobBaseFee(self) -> str:
+        return hex(self.blob_base_fee)
+
     def _eth_estimateGas(self, transaction: dict[str, str]) -> str:
         if b"refuse".hex() in transaction["data"]:
             raise RpcError(3, "execution reverted", "0x")
@@ -163,7 +191,7 @@ class SmallChain:
             raise RpcError(-32000, "nonce too low", None)
         for other in list(self.pool.values()):
             if (other.sender, other.nonce) == (one.sender, one.nonce):
-                if 10 * one.most_fee < 11 * other.most_fee or 10 * one.tip < 11 * other.tip:
+                if not one.can_replace(other):
                     raise RpcError(-32000, "replacement transaction underpriced", None)
                 del self.pool[other.hash]
         self.pool[one.hash] = one
@@ -194,6 +222,16 @@ class SmallChain:
             "contractAddress": created,
             "logs": [],
         }
+
+
+def _require_sidecar(hashes: list[bytes], beside: list[Any]) -> None:
+    version, blobs, commitments, proofs = beside
+    assert version == b"\1"
+    assert len(blobs) == len(commitments) == len(hashes)
+    assert len(proofs) == 128 * len(blobs)
+    for named, blob, commitment in zip(hashes, blobs, commitments, strict=True):
+        assert len(blob) == 131_072
+        assert named == b"\1" + hashlib.sha256(commitment).digest()[1:]
 
 
 def _hex(data: bytes) -> str:
