@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {BatchLedger} from "./BatchLedger.sol";
+import {Verdict, VerdictSignatures} from "./VerdictSignatures.sol";
+
+/// @title Samplers' verdicts on batches: whose count, for what, until when.
+abstract contract BatchVerdicts is BatchLedger {
+    using VerdictSignatures for Verdict;
+
+    /// @notice A sampler's last word on a batch.
+    struct Voice {
+        uint8 verdict;
+        uint64 time;
+    }
+
+    error NotSampler(address signer);
+    error OtherBlob(bytes32 blobId, bytes32 keysetHash);
+    error Inconclusive(uint256 verdict);
+    error WeakVerdict(uint256 errorBound1e18, uint256 bound);
+    error NotStrict(uint256 rule);
+    error VerdictOutOfTime(uint256 time, uint256 earliest, uint256 latest);
+
+    event VerdictCounted(
+        uint256 indexed batchId, address indexed sampler, uint8 verdict, uint64 time
+    );
+
+    /// @notice 10^-6 in units of 10^-18.
+    uint256 public constant MAX_ERROR_1E18 = 1e12;
+
+    mapping(uint256 batchId => mapping(address sampler => Voice)) public voices;
+    mapping(uint256 batchId => address[]) private _speakers;
+
+    /// @notice Samplers' verdicts on a batch; anyone may bring them. A sampler's later one replaces
+    /// its earlier one.
+    function submitVerdicts(
+        uint256 height,
+        Verdict[] calldata verdicts,
+        bytes[] calldata signatures
+    ) external {
+        uint256 batchId = _pending(height);
+        for (uint256 i = 0; i < verdicts.length; ++i) {
+            address sampler = verdicts[i].signerOf(signatures[i]);
+            if (!_config.samplers.isActive(sampler)) revert NotSampler(sampler);
+            _requireVerdict(_batches[batchId], verdicts[i]);
+            Voice storage voice = voices[batchId][sampler];
+            uint256 time = verdicts[i].time;
+            if (time <= voice.time) {
+                revert VerdictOutOfTime(time, uint256(voice.time) + 1, block.timestamp);
+            }
+            if (voice.time == 0) _speakers[batchId].push(sampler);
+            voice.verdict = verdicts[i].verdict;
+            voice.time = uint64(time);
+            emit VerdictCounted(batchId, sampler, verdicts[i].verdict, uint64(time));
+        }
+    }
+
+    function _requireVerdict(Batch storage batch, Verdict calldata verdict) private view {
+        if (verdict.blobId != batch.blobId || verdict.keysetHash != batch.keysetHash) {
+            revert OtherBlob(verdict.blobId, verdict.keysetHash);
+        }
+        if (!verdict.isConclusive()) revert Inconclusive(verdict.verdict);
+        bool isAvailable = verdict.verdict == VerdictSignatures.AVAILABLE;
+        if (verdict.errorBound1e18 > MAX_ERROR_1E18) {
+            revert WeakVerdict(verdict.errorBound1e18, MAX_ERROR_1E18);
+        }
+        if (isAvailable && _config.strictOnly && verdict.rule != VerdictSignatures.STRICT) {
+            revert NotStrict(verdict.rule);
+        }
+        if (verdict.time < batch.proposedAt || verdict.time > block.timestamp) {
+            revert VerdictOutOfTime(verdict.time, batch.proposedAt, block.timestamp);
+        }
+    }
+
+    /// @notice Fresh verdicts *available* and all verdicts *withheld* on a batch, of those who are
+    /// samplers now. A *withheld* stands until its sampler says otherwise.
+    function countVerdicts(uint256 batchId)
+        public
+        view
+        returns (uint256 available, uint256 withheld)
+    {
+        address[] storage speakers = _speakers[batchId];
+        for (uint256 i = 0; i < speakers.length; ++i) {
+            if (!_config.samplers.isActive(speakers[i])) continue;
+            Voice memory voice = voices[batchId][speakers[i]];
+            if (voice.verdict == VerdictSignatures.WITHHELD) ++withheld;
+            else if (block.timestamp - voice.time <= _config.verdictLifetime_s) ++available;
+        }
+    }
+}
