@@ -9,12 +9,14 @@ Two things speak against a signer.
 
 - It **denies** what it signed for: `unknown`, `pruned` (before the expiry), or bytes that do not
   verify, in two rounds. No connection does that. To be `refused` is a denial only if the same
-  member answered a control question; or else it refuses us, not the blob.
+  member served a control question; or else it refuses us, not the blob.
 - It **loses** our questions about the blob, and not our control questions. Control questions go to
   the same member, ask as many bytes of a blob that it is known to serve, and stand in one random
   order with the others. A connection cannot tell them apart: given how many attempts of a round it
   lost, each choice of them is equally likely. The model knows no rate of loss and no independence
-  in time; without control questions, or if these are lost as well, nothing follows.
+  in time; without control questions, or if these are lost as well, nothing follows. A control that
+  is denied counts as lost: a refusal is short, and passes where an answer of that many bytes does
+  not. Only what is served shows that the way is open.
 
 How much it weighs: a round with x of its q questions lost weighs ω^x divided by that number's mean
 over all choices. Its mean under the promise is exactly 1, whatever was asked after whatever came
@@ -45,7 +47,8 @@ FALSE_ALARM: Final = Fraction(1, 10**9)
 ROUNDS_OF_DENIAL: Final = 2
 """A member that denies once may have been a moment behind; asked again, it says so again."""
 ROUNDS_OF_SILENCE: Final = 3
-"""A path counts as broken after so many rounds in which others answered and this member did not."""
+"""A path counts as broken after so many rounds in which others served something and this member
+answered nothing."""
 CONTROLS_PER_QUESTION: Final = 3
 FEWEST_CONTROLS: Final = 16
 MOST_CONTROLS: Final = 64
@@ -114,7 +117,7 @@ class Suspicion:
     denying: frozenset[int]
     """Signers that denied what they signed for."""
     silent: frozenset[int]
-    """Signers that answered nothing while others did."""
+    """Signers that answered nothing while others served something."""
     weights: dict[int, Fraction]
     """Of every other signer that was asked: 1 where nothing speaks for or against it."""
     false_alarm: Fraction
@@ -151,7 +154,7 @@ def suspicion(
     answering: dict[int, set[int]] = {}
     for attempt in attempts:
         by_member.setdefault(attempt.member, []).append(attempt)
-        if not attempt.outcome.is_lost:
+        if attempt.outcome is Outcome.HELD:
             answering.setdefault(attempt.round, set()).add(attempt.member)
     denying, silent, weights = set(), set(), {}
     for member in signers & by_member.keys():
@@ -217,7 +220,8 @@ def _is_silent(own: list[Attempt], answering: dict[int, set[int]]) -> bool:
 
 
 def _weight(own: list[Attempt]) -> Fraction:
-    asked = Counter((a.round, a.is_control, a.outcome.is_lost) for a in own)
+    # A denial is no question lost, and no control served: either way it weighs less, not more.
+    asked = Counter((a.round, a.is_control, _is_lost(a)) for a in own)
     total = Fraction(1)
     for round_ in {a.round for a in own}:
         lost_questions, lost_controls = asked[round_, False, True], asked[round_, True, True]
@@ -228,6 +232,12 @@ def _weight(own: list[Attempt]) -> Fraction:
             lost=lost_questions + lost_controls,
         )
     return total
+
+
+def _is_lost(attempt: Attempt) -> bool:
+    if attempt.is_control:
+        return attempt.outcome is not Outcome.HELD
+    return attempt.outcome.is_lost
 
 
 def _false_alarm(

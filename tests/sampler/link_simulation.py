@@ -36,6 +36,8 @@ class World:
     """Whether a member serves an item at a time."""
     refusal: Outcome = Outcome.UNKNOWN
     """What it says to what it does not serve; TIMEOUT: nothing."""
+    control: Outcome = Outcome.HELD
+    """What becomes of a control that is not lost on the way."""
     silent: frozenset[int] = frozenset()
     """Members that answer nothing at all."""
     cut: Callable[[float], bool] = lambda now: False
@@ -49,7 +51,7 @@ class World:
         delay_s = self.rtt_s * (0.5 + self.chance.random())
         if ask.item is not None and not self.serves(ask.source, ask.item, now_s):
             return LOST if self.refusal is Outcome.TIMEOUT else (self.refusal, delay_s)
-        return Outcome.HELD, delay_s
+        return Outcome.HELD if ask.item is not None else self.control, delay_s
 
 
 def plan_of(

@@ -200,6 +200,15 @@ def test_a_refusal_is_held_against_a_member_only_beside_a_control() -> None:
     assert finding(start(custody(), 1, controls=()), honest(**rules)) is Finding.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("control", [Outcome.REFUSED, Outcome.UNKNOWN])
+def test_a_way_on_which_only_refusals_come_back_accuses_nobody(control: Outcome) -> None:
+    """Whatever is long gets lost, and the controls are not served any more."""
+    nothing = {"serves": lambda member, item, now: False, "refusal": Outcome.TIMEOUT}
+    assert finding(start(custody(), 1), honest(**nothing)) is Finding.WITHHELD
+    narrow = honest(control=control, **nothing)
+    assert finding(start(custody(), 1), narrow) is Finding.INCONCLUSIVE
+
+
 def test_our_own_network_cut_is_inconclusive_and_without_controls_would_be_withheld() -> None:
     cut = {"cut": lambda now: now < 60.0}
     assert finding(start(custody(), 1), honest(**cut)) is Finding.INCONCLUSIVE

@@ -177,6 +177,34 @@ def test_lost_controls_speak_for_a_member():
     assert suspicion(FOUR, 0, lossy).false_alarm == 1
 
 
+@pytest.mark.parametrize("denied", [o for o in Outcome if o.is_denial])
+def test_a_control_that_is_denied_shows_no_open_way(denied):
+    """A link that passes nothing but short answers, say, passes a refusal and no points."""
+    against = [a for member in (0, 1) for a in withholding(member)]
+    assert suspicion(FOUR, 1, against).is_proof
+    short = [
+        Attempt(member=a.member, round=a.round, outcome=denied, is_control=True)
+        if a.is_control
+        else a
+        for a in against
+    ]
+    found = suspicion(FOUR, 1, short)
+    assert (found.weights, found.false_alarm) == ({0: 1, 1: 1}, 1)
+    # One denied among those served weighs as one lost.
+    one, lost = (
+        [*withholding(0), Attempt(member=0, round=0, outcome=outcome, is_control=True)]
+        for outcome in (denied, Outcome.TIMEOUT)
+    )
+    assert suspicion(FOUR, 0, one).weights == suspicion(FOUR, 0, lost).weights
+
+
+def test_a_question_that_is_denied_is_not_lost_but_answered():
+    found = suspicion(
+        FOUR, 0, attempts(0, rounds=1, questions=5, controls=16, outcome=Outcome.UNKNOWN)
+    )
+    assert found.weights == {0: 1}
+
+
 def honest_rounds(rng, losing):
     """One member that serves all; `losing` says, place by place, what our connection loses. What
     was lost is asked again, with controls, in a random order, up to 8 times.
@@ -299,6 +327,10 @@ def test_silence_alone_proves_something_only_if_paths_are_assumed_to_break_one_b
     assumed = Link(path_outage=Fraction(1, 100))
     assert suspicion(signers, 5, [*silent, *others], assumed).is_proof
     assert suspicion(signers, 5, silent, assumed).false_alarm == 1  # nobody else answers
+    refusing = attempts(15, rounds=4, questions=2, controls=16, outcome=Outcome.REFUSED)
+    refusing = [a for a in refusing if not a.is_control]
+    # That little comes back from another shows no open way either.
+    assert not suspicion(signers, 5, [*silent, *refusing], assumed).silent
     briefly = [a for a in [*silent, *others] if a.round < 2]
     assert suspicion(signers, 5, briefly, assumed).false_alarm == 1
 
