@@ -405,8 +405,8 @@ class KeyInUse(Unavailable):
     """One key is in one process, and a signer serves one member."""
 
     code = "key_in_use"
-    template = "{what} is in use by another process; one key belongs to one member"
-    advice = "stop the other member or signer"
+    template = "{what} is in use by another process; a key belongs to one at a time"
+    advice = "stop the other member, signer or sampler, or give this one a key of its own"
     what: str
 
 

@@ -14,7 +14,6 @@ import msgspec
 
 from committee.certificate import VerifiedCertificate
 from committee.documents import Committee
-from committee.secp256k1 import EthereumKey
 from committee.values import KeysetHash
 from da_node.client import Pace
 from da_node.client.fetching import Fetcher
@@ -36,6 +35,7 @@ from sampler.errors import KeysetUnknown, NothingToSample
 from sampler.patience import Patience
 from sampler.sampling import Sampling, Watch
 from sampler.session import Session
+from sampler.signing import SigningKey
 from sampler.state import Sample
 from sampler.suspicion import Outcome
 from sampler.terms import Terms
@@ -77,7 +77,7 @@ class Policy:
     """Fast mode: one request for all that is asked of one member at one time."""
     most_items: int
     chain_id: int
-    key: EthereumKey | None
+    key: SigningKey | None
     """What verdicts are signed with; None: they are not."""
 
 
@@ -212,8 +212,12 @@ class Judge:
         """Sample a blob whose sample is fixed. Raises NothingToSample, KeysetUnknown.
 
         `later_than` is the time of the last verdict on it, unix seconds: two that differ never
-        bear the same one, whatever the clock does, or whoever signed them would lose its stake.
+        bear the same one, whatever the clock does and whoever had the key before, or whoever signed
+        them would lose its stake.
         """
+        key = self.policy.key
+        if key is not None:
+            later_than = max(later_than, key.taken_at)
         committee = self.committee_of(terms)
         keyset = None if committee is None else committee.keyset
         try:
@@ -270,7 +274,7 @@ class Judge:
                 verdict_document(
                     verdict,
                     chain_id=self.policy.chain_id,
-                    key=self.policy.key,
+                    key=None if key is None else key.key,
                     evidence=evidence,
                     reason=reason_of(session),
                     expires_at=terms.expires_at,

@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from committee.secp256k1 import EthereumKey
 from da_node.client import Client, Limits, Pace, RetryPolicy
 from da_node.coding import BlobId, Header
 from da_node.service import VERSION, Broadcast, Health, HoldfastError, NotReady, logger
@@ -43,6 +42,7 @@ from sampler.metrics import SamplerMetrics
 from sampler.sampling import Watch
 from sampler.schedule import TURNS, Schedule
 from sampler.settings import SamplerSettings
+from sampler.signing import SigningKey
 from sampler.state import Announcement, Lane, State, StateThread, Waiting
 from sampler.turns import Turns
 from sampler.verifying import Verifier
@@ -64,7 +64,7 @@ class Sampler:
         settings: SamplerSettings,
         state: State,
         committees: Committees,
-        key: EthereumKey | None,
+        key: SigningKey | None,
         kzg: KzgPool,
         clock: Callable[[], float],
         timers: Timers,
@@ -78,7 +78,7 @@ class Sampler:
         """
         self.settings: Final = settings
         self.committees: Final = committees
-        self.key: Final = key
+        self.key: Final = None if key is None else key.key
         self.clock: Final = clock
         self.timers: Final = timers
         self.metrics: Final = SamplerMetrics()
@@ -137,7 +137,7 @@ class Sampler:
         self.webhook: Final = (
             Webhook(
                 settings.webhook_url,
-                key,
+                self.key,
                 state=self.state,
                 clock=clock,
                 pace=pace,
@@ -149,7 +149,7 @@ class Sampler:
         )
         self.showing: Final = Showing(
             settings,
-            signer=None if key is None else key.address.hex0x,
+            signer=None if self.key is None else self.key.address.hex0x,
             clock=clock,
             timers=timers,
             transfer_pace=self.transfer_pace,

@@ -6,12 +6,10 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 from aiohttp import web
 
-from committee.passwords import read_password
-from committee.secp256k1 import EthereumKey
 from da_node.client import Pace
 from da_node.client.client import local_pace
 from da_node.service import logger
@@ -28,22 +26,10 @@ from sampler.routes import sampler_routes
 from sampler.sampler import Sampler
 from sampler.sampling import Watch
 from sampler.settings import SamplerSettings
+from sampler.signing import SigningKey, signing_key
 from sampler.state import State
 
 _log = logger(__name__)
-
-
-def read_key(settings: SamplerSettings) -> EthereumKey | None:
-    """The key that verdicts are signed with, None where there is none; blocks for half a second.
-
-    Raises BadConfiguration, BadDocument, WrongPassword, OSError.
-    """
-    if settings.keystore is None or settings.password_file is None:
-        return None
-    # Late, for it takes 0.4 s.
-    from committee.ethereum_keystore import read_ethereum_keystore
-
-    return read_ethereum_keystore(settings.keystore, read_password(settings.password_file))
 
 
 @asynccontextmanager
@@ -51,7 +37,7 @@ async def running_sampler(
     settings: SamplerSettings,
     *,
     committees: Committees,
-    key: EthereumKey | None,
+    key: SigningKey | None,
     kzg: KzgPool,
     clock: Callable[[], float] = time.time,
     timers: Timers | None = None,
@@ -89,19 +75,22 @@ async def running_sampler(
 
 async def run_sampler(settings: SamplerSettings, *, kzg: KzgPool, stop: asyncio.Event) -> None:
     """Run until `stop` is set. Raises as `running_sampler` and reading the files do."""
-    key = await asyncio.to_thread(read_key, settings)
-    committees = await asyncio.to_thread(Committees.read, settings.keyset_files, settings.pinned)
-    async with running_sampler(settings, committees=committees, key=key, kzg=kzg) as (_, url):
-        _log.info(
-            "listening",
-            url=url,
-            signer=None if key is None else key.address.hex0x,
-            feeds=list(settings.feed_urls),
-            keysets=[one.hex0x for one in sorted(committees.followed)],
+    with ExitStack() as stack:
+        key = await asyncio.to_thread(stack.enter_context, signing_key(settings))
+        committees = await asyncio.to_thread(
+            Committees.read, settings.keyset_files, settings.pinned
         )
-        spare_collector()
-        await stop.wait()
-        _log.info("stopping", grace_s=settings.shutdown_grace_s)
+        async with running_sampler(settings, committees=committees, key=key, kzg=kzg) as (_, url):
+            _log.info(
+                "listening",
+                url=url,
+                signer=None if key is None else key.key.address.hex0x,
+                feeds=list(settings.feed_urls),
+                keysets=[one.hex0x for one in sorted(committees.followed)],
+            )
+            spare_collector()
+            await stop.wait()
+            _log.info("stopping", grace_s=settings.shutdown_grace_s)
     _log.info("stopped")
 
 

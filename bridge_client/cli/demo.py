@@ -39,6 +39,7 @@ from sampler.checking import checking
 from sampler.committees import Committees
 from sampler.judging import Policy as SamplingPolicy
 from sampler.patience import Patience
+from sampler.signing import SigningKey
 from sampler.verdict import SignedVerdict
 
 SHAPE: Final = Shape(members=4, faults=1)
@@ -295,7 +296,7 @@ class _Sampling:
             together=False,
             most_items=MOST_ITEMS,
             chain_id=CHAIN_ID,
-            key=self.key,
+            key=SigningKey(key=self.key, taken_at=0),
         )
         urls = [member.url for member in committee.members]
         async with checking(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Protocol
 
 from committee.attestation import Attestation
 from committee.bls import PublicKey, SecretKey, Signature
-from committee.errors import KeyInUse
+from committee.key_lock import holding
 from committee.passwords import read_password
 
 
@@ -51,19 +49,11 @@ class LocalSigner:
 def locked_key(keystore: Path, password_file: Path) -> Iterator[SecretKey]:
     """The key of a keystore, which no other process opens meanwhile.
 
-    The lock is the kernel's and goes with the process, however that ends. A copy of the file is
-    another file. Raises KeyInUse, BadConfiguration, BadDocument, WrongPassword, OSError; blocks for
-    half a second.
+    Raises KeyInUse, BadConfiguration, BadDocument, WrongPassword, OSError; blocks for half a
+    second.
     """
-    descriptor = os.open(keystore, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise KeyInUse(what=str(keystore)) from None
+    with holding(keystore):
         # Late, for it takes half a second, and a member with a signer can do without.
         from committee.keystore import read_keystore
 
         yield read_keystore(keystore, read_password(password_file))
-    finally:
-        os.close(descriptor)

@@ -29,8 +29,8 @@ from sampler.committees import Committees
 from sampler.conclusion import Finding
 from sampler.confidence import Rule, item_bytes
 from sampler.judging import Policy
-from sampler.serving import read_key
 from sampler.settings import SamplerSettings
+from sampler.signing import SigningKey, signing_key
 from sampler.state import State
 
 EXIT_CODES: Final = {Finding.AVAILABLE: 0, Finding.WITHHELD: 10, Finding.INCONCLUSIVE: 11}
@@ -234,7 +234,13 @@ def evidence_command(output: Output, blob_id: BlobId, directory: Path) -> None:
 
 
 def _run(settings: SamplerSettings, work: Callable[[Checker], Awaitable[T]]) -> T:
-    key = read_key(settings)
+    with signing_key(settings) as key:
+        return _run_with(settings, key, work)
+
+
+def _run_with(
+    settings: SamplerSettings, key: SigningKey | None, work: Callable[[Checker], Awaitable[T]]
+) -> T:
     committees = Committees.read(settings.keyset_files, settings.pinned)
     policy = Policy(
         wanted=settings.wanted,

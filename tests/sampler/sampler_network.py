@@ -35,6 +35,7 @@ from sampler.sampler import Sampler
 from sampler.sampling import Watch
 from sampler.serving import running_sampler
 from sampler.settings import SamplerSettings
+from sampler.signing import SigningKey
 
 NOW: Final = 1_800_000_123
 DISPERSER: Final = EthereumKey(b"\x01" * 32)
@@ -215,6 +216,7 @@ async def sampling(
     *,
     clock: Callable[[], float] | None = None,
     key: EthereumKey | None = SIGNER,
+    taken_at: int = 0,
     committees: Committees | None = None,
     watch: Watch = lambda session: None,
     **settings: Any,
@@ -232,7 +234,7 @@ async def sampling(
     async with running_sampler(
         SamplerSettings(**given),
         committees=committees or Committees([network.committee]),
-        key=key,
+        key=None if key is None else SigningKey(key=key, taken_at=taken_at),
         kzg=kzg(),
         clock=clock or network.clock,
         watch=watch,

@@ -7,9 +7,11 @@ import json
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,11 +21,13 @@ from sampler_network import SIGNER, Network, all_of, kzg, running_network, sampl
 from sampler_network import keyset as keyset_of
 
 from committee.documents import committee_of
-from committee.ethereum_keystore import read_ethereum_keystore
+from committee.ethereum_keystore import read_ethereum_keystore, write_ethereum_keystore
 from committee.values import NetworkId
 from da_node.client import Receipt
 from sampler.cli import checks
 from sampler.cli.sampler import sampler as sampler_group
+from sampler.settings import SamplerSettings
+from sampler.signing import signing_key
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -168,6 +172,33 @@ async def test_evidence_is_printed_for_a_person_and_as_json(
     await run("evidence", "0x" + "00" * 32, "--directory", directory, status=1)
     nowhere = await run("evidence", blob_id, "--directory", tmp_path / "nowhere", status=2)
     assert "does not exist" in nowhere.stderr
+
+
+async def test_a_key_signs_in_one_process_at_a_time_and_in_no_second_of_the_one_before(
+    network: Network,
+    receipts: list[Receipt],
+    keyset: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two verdicts of one key and second that differ cost its stake."""
+    password, keystore = tmp_path / "password", tmp_path / "key"
+    password.write_text("correct horse\n")
+    password.chmod(0o600)
+    write_ethereum_keystore(keystore, SIGNER, "correct horse", kdf="pbkdf2", rounds=1000)
+    check = ["check", receipts[0].blob_id.hex0x, "--node", network.urls[0], "--keyset", keyset]
+    check += ["--keystore", keystore, "--password-file", password, "--json"]
+    settings = SamplerSettings(keystore=keystore, password_file=password)
+    # One that is at it holds the key.
+    with signing_key(settings, clock=lambda: 1000.9) as held:
+        assert held is not None
+        assert (held.key.address, held.taken_at) == (SIGNER.address, 1000)
+        assert "in use by another process" in (await run(*check, status=1)).stderr
+    taken_at = int(time.time()) + 1000
+    monkeypatch.setattr(checks, "signing_key", partial(signing_key, clock=lambda: taken_at + 0.5))
+    document = json.loads((await run(*check)).stdout)
+    assert document["signer"] == SIGNER.address.hex0x
+    assert document["message"]["time"] == taken_at + 1
 
 
 async def test_a_key_is_drawn_once(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from da_node.service.network import Ports
 from da_node.service.network import State as ProcessState
 from sampler.devnet import sampler_address, sampler_part
 from sampler.devnet.findings import RECENT, Findings, findings_table, sampler_line
-from sampler.serving import read_key
 from sampler.settings import SamplerSettings
+from sampler.signing import signing_key
 
 BLOB = "0x" + "ab" * 32
 DISPERSER = "http://127.0.0.1:8900"
@@ -44,10 +44,10 @@ def test_its_key_is_made_once_and_is_its_own(tmp_path: Path, committee: LocalCom
         first = settings_of(sampler_part(tmp_path, founding, ports, DISPERSER, {}))
         again = settings_of(sampler_part(tmp_path, founding, ports, DISPERSER, {}))
     assert first == again
-    key = read_key(first)
-    assert key is not None
-    assert key.address == sampler_address(tmp_path, founding)
-    assert key.address != founding.disperser_key.address
+    with signing_key(first) as signing:
+        assert signing is not None
+        assert signing.key.address == sampler_address(tmp_path, founding)
+        assert signing.key.address != founding.disperser_key.address
     assert first.password_file == founding.password
     assert read_password(founding.password)
 
