@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from bridge_client.acceptance import require_planned
 from bridge_client.artifacts import artifact
@@ -25,6 +25,9 @@ from bridge_client.transactions import Call
 from committee.keyset import VerifiedKeyset
 from committee.secp256k1 import Address
 from da_node.service import Bug
+
+_UNKNOWN: Final = 0
+"""A keyset's state, as `CertificateVerifier` numbers it."""
 
 
 async def deploy(sender: Sender, plan: Plan, label: str) -> Deployment:
@@ -43,15 +46,19 @@ async def deploy(sender: Sender, plan: Plan, label: str) -> Deployment:
 async def register(
     sender: Sender, verifier: Contract, keyset: VerifiedKeyset, *purpose: str
 ) -> None:
-    """Bring a keyset to a verifier: its keys proven, the keyset prepared. Enabling it is the
-    owner's.
+    """Bring a keyset to a verifier: its keys proven, the keyset prepared, unless somebody has done
+    so. Enabling it is the owner's.
     """
     name = keyset.hash.hex0x
+    preparing = " ".join((*purpose, "prepare keyset", name))
+    if await sender.go_on(preparing) is not None:
+        return
+    if (await verifier.fields("keysetOf", bytes(keyset.hash)))["state"] != _UNKNOWN:
+        return
     for number, (keys, proofs) in enumerate(proofs_in_calls(keyset)):
         words = " ".join((*purpose, "prove keys", name, str(number)))
         await verifier.send(sender, words, "proveKeys", keys, proofs)
-    words = " ".join((*purpose, "prepare keyset", name))
-    await verifier.send(sender, words, "prepareKeyset", rules_of(keyset), keys_of(keyset))
+    await verifier.send(sender, preparing, "prepareKeyset", rules_of(keyset), keys_of(keyset))
 
 
 @dataclass

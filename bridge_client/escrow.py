@@ -159,6 +159,27 @@ class TokenEscrow:
             value=fee,
         )
 
+    # ------------------------------------------------------------ withdrawals that wait, and guards
+
+    async def release(self, sender: Sender, withdrawal_id: bytes) -> Receipt:
+        """Have a signed withdrawal paid whose delay is over."""
+        purpose = self._purpose("release", withdrawal_id.hex())
+        return await self.contract.send(sender, purpose, "releaseWithdrawal", withdrawal_id)
+
+    async def veto(self, sender: Sender, withdrawal_id: bytes) -> Receipt:
+        """As the guardian, keep a delayed withdrawal from being paid."""
+        purpose = self._purpose("veto", withdrawal_id.hex())
+        return await self.contract.send(sender, purpose, "vetoWithdrawal", withdrawal_id)
+
+    async def pause(self, sender: Sender) -> Receipt | None:
+        """As the guardian, stop deposits and signed withdrawals; None where they are stopped."""
+        if await self.is_paused():
+            return None
+        purpose = await sender.turn(self._purpose("pause"))
+        return await self.contract.send(sender, purpose, "togglePauseState")
+
+    # ------------------------------------------------------------ inside
+
     async def _allow(self, sender: Sender, amount: int, sequence_nonce: int) -> None:
         token, bridge = await self.token(), bytes(self.contract.address)
         asked = _TOKEN.calldata("allowance", bytes(sender.account), bridge)

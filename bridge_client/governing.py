@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from bridge_client.contract import Contract
+from bridge_client.errors import NoContract
 from bridge_client.l1 import Chain
 from bridge_client.sending import Sender
 from committee.secp256k1 import Address
@@ -33,6 +34,16 @@ class Owner:
         timelock = Contract(chain, address, "TimelockController") if is_contract else None
         return cls(address=address, timelock=timelock)
 
+    @classmethod
+    async def of(cls, contract: Contract) -> Self:
+        """The owner of one of Holdfast's contracts."""
+        if contract.name == "BatchSettlement":
+            found = (await contract.fields("config"))["owner"]
+        else:
+            is_verifier = contract.name == "CertificateVerifier"
+            found = await contract.answer("registrar" if is_verifier else "owner")
+        return await cls.at(contract.chain, Address.from_hex(found))
+
     async def act(
         self,
         sender: Sender,
@@ -51,9 +62,7 @@ class Owner:
         if self.timelock is None:
             await contract.send(sender, purpose(what), function, *arguments)
             return None
-        timelock = self.timelock
-        data = contract.interface.calldata(function, *arguments)
-        operation = (bytes(contract.address), 0, data, _NO_PREDECESSOR, salt)
+        timelock, operation = self.timelock, _operation(contract, function, arguments, salt)
         number = await timelock.answer("hashOperation", *operation)
         scheduling = purpose("schedule", what)
         # what this journal began it brings to its end; what somebody else did is not done again
@@ -72,6 +81,33 @@ class Owner:
             return int(free)
         await timelock.send(sender, executing, "execute", *operation)
         return None
+
+    async def take_back(
+        self,
+        sender: Sender,
+        purpose: Callable[..., str],
+        contract: Contract,
+        function: str,
+        *arguments: Any,
+        salt: bytes = NO_SALT,
+    ) -> None:
+        """Take back what is scheduled and not carried out. Raises NoContract where no timelock
+        owns, and as `act`.
+        """
+        if self.timelock is None:
+            raise NoContract(name="TimelockController", address=self.address.hex0x)
+        operation = _operation(contract, function, arguments, salt)
+        number = await self.timelock.answer("hashOperation", *operation)
+        words = purpose("cancel", function, *map(_shown, arguments))
+        await self.timelock.send(sender, words, "cancel", number)
+
+
+def _operation(
+    contract: Contract, function: str, arguments: tuple[Any, ...], salt: bytes
+) -> tuple[bytes, int, bytes, bytes, bytes]:
+    """As the timelock's functions take it."""
+    data = contract.interface.calldata(function, *arguments)
+    return bytes(contract.address), 0, data, _NO_PREDECESSOR, salt
 
 
 def _shown(value: Any) -> str:

@@ -114,6 +114,17 @@ class Sender:
             intent = await self.journalled(purpose)
             return None if intent is None else await self._settled(intent)
 
+    async def turn(self, purpose: str) -> str:
+        """The name of the next time for what may be done again once it was done: the one that is
+        under way, or else a new one. Whoever asks has seen that it is needed.
+        """
+        number = 1
+        while (intent := await self.journalled(f"{purpose} #{number}")) is not None:
+            if intent.state in LIVE:
+                break
+            number += 1
+        return f"{purpose} #{number}"
+
     async def resume(self) -> list[Intent]:
         """Bring all that is live as far as it comes without waiting for a block: after a restart,
         and before anything else is sent. What it gives has been looked at once.

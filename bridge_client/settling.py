@@ -18,8 +18,10 @@ from bridge_client.ethereum import Happened
 from bridge_client.l1 import Chain, Log, Receipt
 from bridge_client.sending import Sender
 from bridge_client.settlement import Batch, Challenge, Hindrance, Tally, Terms, hindrances
+from bridge_client.verdicts import as_argument
 from committee.certificate import Certificate
 from committee.secp256k1 import Address
+from committee.values import KeysetHash
 from da_node.coding import Header
 from sampler.verdict import SignedVerdict
 
@@ -175,7 +177,7 @@ class Settlement:
             self._purpose("verdicts", batch.number, digest),
             "submitVerdicts",
             batch.height,
-            [_as_argument(one) for one in verdicts],
+            [as_argument(one) for one in verdicts],
             [one.signature for one in verdicts],
         )
 
@@ -189,15 +191,30 @@ class Settlement:
         purpose = self._purpose("abandon", batch.number)
         return await self.contract.send(sender, purpose, "abandon", batch.height)
 
+    async def reclaim(self, sender: Sender, batch: Batch) -> Receipt:
+        """Make the bond of a batch due that fell with one before it."""
+        purpose = self._purpose("reclaim", batch.number)
+        return await self.contract.send(sender, purpose, "reclaim", batch.number)
+
+    async def due(self, account: Address) -> int:
+        """What is owed to an account, wei."""
+        return int(await self.contract.answer("due", bytes(account)))
+
     async def collect(self, sender: Sender, account: Address) -> Receipt | None:
         """Have paid out what is due to an account; None where nothing is."""
-        due = await self.contract.answer("due", bytes(account))
-        if due == 0:
+        if await self.due(account) == 0:
             return None
-        # the nonce tells one collecting of the same sum from the next
-        nonce = await sender.chain.nonce(sender.account)
-        purpose = self._purpose("collect", account.hex0x, due, nonce)
+        purpose = await sender.turn(self._purpose("collect", account.hex0x))
         return await self.contract.send(sender, purpose, "collect", bytes(account))
+
+    async def disable_keyset(self, sender: Sender, keyset_hash: KeysetHash) -> Receipt:
+        """As the verifier's guardian: nothing under a keyset counts any more."""
+        return await self.verifier.send(
+            sender,
+            f"disable {self.verifier.address.hex0x} {keyset_hash.hex0x}",
+            "disableKeyset",
+            bytes(keyset_hash),
+        )
 
     # ------------------------------------------------------------ challenges
 
@@ -249,6 +266,11 @@ class Settlement:
         purpose = self._purpose("uphold", challenge.number)
         return await self.contract.send(sender, purpose, "uphold", challenge.number)
 
+    async def dissolve(self, sender: Sender, challenge: Challenge) -> Receipt:
+        """Make the bonds of a challenge due whose batch another one brought down."""
+        purpose = self._purpose("dissolve", challenge.number)
+        return await self.contract.send(sender, purpose, "dissolve", challenge.number)
+
     # ------------------------------------------------------------ inside
 
     def _purpose(self, what: str, *of: Any) -> str:
@@ -260,19 +282,3 @@ class Settlement:
                 return int(one.fields[field])
         # a transaction to where nothing is succeeds: the contract's own block was reorganised away
         raise NoContract(name=self.contract.name, address=self.contract.address.hex0x)
-
-
-def _as_argument(signed: SignedVerdict) -> tuple[Any, ...]:
-    verdict = signed.verdict
-    return (
-        bytes(verdict.blob_id),
-        bytes(verdict.keyset_hash),
-        int(verdict.finding),
-        int(verdict.unit),
-        int(verdict.rule),
-        verdict.asked,
-        verdict.held,
-        verdict.failed,
-        verdict.error_bound_1e18,
-        verdict.time,
-    )

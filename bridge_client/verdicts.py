@@ -99,3 +99,20 @@ def why_not_counted(signed: SignedVerdict, batch: Batch, terms: Terms, now: int)
         "it is too old": is_available and verdict.time + terms.verdict_lifetime_s < now,
     }
     return next((reason for reason, stands in reasons.items() if stands), None)
+
+
+def as_argument(signed: SignedVerdict) -> tuple[Any, ...]:
+    """A verdict as the contracts take it."""
+    verdict = signed.verdict
+    return (
+        bytes(verdict.blob_id),
+        bytes(verdict.keyset_hash),
+        int(verdict.finding),
+        int(verdict.unit),
+        int(verdict.rule),
+        verdict.asked,
+        verdict.held,
+        verdict.failed,
+        verdict.error_bound_1e18,
+        verdict.time,
+    )

@@ -4,8 +4,27 @@ from __future__ import annotations
 
 import click
 
+from bridge_client.cli.bonds import (
+    abandon_command,
+    collect_command,
+    dissolve_command,
+    reclaim_command,
+)
 from bridge_client.cli.challenges import challenge_command, respond_command, uphold_command
 from bridge_client.cli.deploying import deploy_command
+from bridge_client.cli.governing import govern_command
+from bridge_client.cli.guarding import (
+    disable_command,
+    pause_command,
+    release_command,
+    veto_command,
+)
+from bridge_client.cli.samplers import (
+    leave_command,
+    slash_command,
+    stake_command,
+    unstake_command,
+)
 from bridge_client.cli.settling import (
     finalize_command,
     journal_command,
@@ -37,6 +56,19 @@ for command in (
     watch_command,
     deposit_command,
     withdraw_command,
+    release_command,
+    abandon_command,
+    reclaim_command,
+    dissolve_command,
+    collect_command,
+    stake_command,
+    leave_command,
+    unstake_command,
+    slash_command,
+    veto_command,
+    pause_command,
+    disable_command,
+    govern_command,
     status_command,
     journal_command,
 ):

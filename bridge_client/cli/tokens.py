@@ -22,7 +22,9 @@ _MOST_LEAVES_BYTES = 64 << 20
 """A million leaves in hex, one a line."""
 
 
-class _Id(HexNamed):
+class WithdrawalId(HexNamed):
+    """What a withdrawal is called."""
+
     length = HASH_BYTES
 
 
@@ -48,7 +50,7 @@ async def deposit_command(
     Allows the bridge to take it first, where that is lacking. Exit codes: 0 deposited, 11 not
     confirmed in time, 1 failed, 2 wrong usage.
     """
-    escrow = _escrow(session)
+    escrow = escrow_of(session)
     sender = await session.sender()
     receipt = await escrow.deposit(
         sender, amount, target_chain_id=target_chain, sequence_nonce=sequence_nonce
@@ -59,7 +61,7 @@ async def deposit_command(
 
 @click.command("withdraw")
 @click.argument("amount", type=click.IntRange(1))
-@click.option("--id", "withdrawal_id", type=Hex(_Id), help="The withdrawal's.")
+@click.option("--id", "withdrawal_id", type=Hex(WithdrawalId), help="The withdrawal's.")
 @click.option("--user", type=Hex(Address), help="Who is paid; the account if absent.")
 @click.option("--signature", type=Hex(_Signature), help="Of the bridge's signer.")
 @click.option("--height", type=click.IntRange(0), help="Of the final batch that contains it.")
@@ -74,7 +76,7 @@ async def withdraw_command(
     session: Session,
     output: Output,
     amount: int,
-    withdrawal_id: _Id | None,
+    withdrawal_id: WithdrawalId | None,
     user: Address | None,
     signature: _Signature | None,
     height: int | None,
@@ -93,7 +95,7 @@ async def withdraw_command(
         raise click.UsageError("give one of --signature, --height with --leaves, --force")
     if withdrawal_id is None and force is None:
         raise click.UsageError("give the withdrawal's --id")
-    escrow = _escrow(session)
+    escrow = escrow_of(session)
     sender = await session.sender()
     if force is not None:
         receipt = await escrow.force(sender, amount, force)
@@ -132,6 +134,7 @@ async def _tree(session: Session, height: int, leaves: Path) -> WithdrawalTree:
     return tree
 
 
-def _escrow(session: Session) -> TokenEscrow:
+def escrow_of(session: Session) -> TokenEscrow:
+    """The bridge of the settings. Raises BadConfiguration where there is none."""
     settings = session.settings
     return TokenEscrow(session.chain, settings.bridge_address, settings.chain_id)

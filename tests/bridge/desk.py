@@ -61,13 +61,15 @@ class Desk:
         samplers = [part for key in SAMPLERS[:2] for part in ("--sampler", key.address.hex0x)]
         return self.give("deploy", "--timelock-delay", 0, *WINDOWS, *samplers, *more, code=code)
 
+    def at(self, name: str, address: str) -> Deployed:
+        """A contract as the contract tests see it."""
+        checksummed = self.chain.web3.to_checksum_address(address)
+        return Deployed(checksummed, Interface(artifact(name)))
+
     def settled(self) -> Any:
         """A settlement with its samplers, which later commands are about."""
         made = self.deployed()
-        registry = Deployed(
-            self.chain.web3.to_checksum_address(made["samplers"]),
-            Interface(artifact("SamplerRegistry")),
-        )
+        registry = self.at("SamplerRegistry", made["samplers"])
         for key in SAMPLERS[:2]:
             self.chain.send(registry, "stake", bytes(key.address), value=10**18)
         self.options += ["--settlement", made["settlement"]]

@@ -10,8 +10,7 @@ from desk import WINDOWS, Desk
 from settlement_specimens import HOUR
 from settlement_under_test import account
 
-from bridge_client.artifacts import Artifact, artifact
-from bridge_client.ethereum import Interface
+from bridge_client.artifacts import Artifact
 
 SIGNER = "0x" + "51" * 20
 ESCROW = ["--daily-limit", 1000, "--signer", SIGNER]
@@ -19,11 +18,6 @@ ESCROW = ["--daily-limit", 1000, "--signer", SIGNER]
 
 def token(desk: Desk, test_tokens: dict[str, Artifact]) -> str:
     return desk.chain.deploy(test_tokens["PlainToken"]).address
-
-
-def at(desk: Desk, name: str, address: str) -> Deployed:
-    checksummed = desk.chain.web3.to_checksum_address(address)
-    return Deployed(checksummed, Interface(artifact(name)))
 
 
 def said(desk: Desk, of: Deployed, *functions: str) -> list[Any]:
@@ -36,7 +30,7 @@ def test_a_bridge_belongs_to_a_timelock_slower_than_the_challenge_period(
     coin = token(desk, test_tokens)
     made = desk.deployed("--token", coin, *ESCROW, "--bridge-delay", "3h")
     assert made["owner"] == account(4).address.hex0x, "a development chain's"
-    bridge = at(desk, "TokenEscrowBridge", made["bridge"])
+    bridge = desk.at("TokenEscrowBridge", made["bridge"])
     functions = ("owner", "tokenAsset", "settlement", "withdrawalSigner", "guardian", "dailyLimit")
     assert said(desk, bridge, *functions) == [
         made["bridge_owner"],
@@ -46,7 +40,7 @@ def test_a_bridge_belongs_to_a_timelock_slower_than_the_challenge_period(
         account(4).address.hex0x,
         1000,
     ]
-    timelock = at(desk, "TimelockController", made["bridge_owner"])
+    timelock = desk.at("TimelockController", made["bridge_owner"])
     assert said(desk, timelock, "getMinDelay") == [3 * HOUR]
     sent = len(desk.give("journal", "--last", 1000)["intents"])
     assert desk.deployed("--token", coin, *ESCROW, "--bridge-delay", "3h") == made
@@ -92,7 +86,7 @@ def test_an_owner_that_is_too_fast_is_refused_before_anything_is_sent(
 def test_a_bare_bridge_belongs_to_its_signer(desk: Desk, test_tokens: dict[str, Artifact]) -> None:
     made = desk.deployed("--token", token(desk, test_tokens), *ESCROW, "--bare")
     assert made["bridge_owner"] == SIGNER
-    assert said(desk, at(desk, "TokenEscrowBridge", made["bridge"]), "isBare") == [True]
+    assert said(desk, desk.at("TokenEscrowBridge", made["bridge"]), "isBare") == [True]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +101,7 @@ def test_what_is_not_as_planned_is_named(
 ) -> None:
     made = desk.deployed()
     given = [bytes(account(4).address) if one is None else one for one in arguments]
-    desk.chain.send(at(desk, name, made[place]), function, *given, sender=4)
+    desk.chain.send(desk.at(name, made[place]), function, *given, sender=4)
     refused = desk.deployed(code=1)
     assert refused["code"] == "not_as_planned"
     assert refused["what"].startswith(what)
