@@ -7,8 +7,9 @@ as the contracts take them), `opening` (what shows on chain that a point of a bl
 as an endpoint tells it), `journal` (what must not be forgotten), `sending` (transactions that
 happen once), `settlement` (its rules, pure), `settling` (what a program does with a settlement),
 `registry` (samplers in it), `answering` (challenges), `watching` (events, whatever is reorganised),
-`verdicts` and `gate` (nothing is final without them), `governing` (what only an owner may do), `plans` (of a deployment,
-pure), `deploying`, `acceptance` (what lies there, compared with the plan), `withdrawals` (the tree,
-pure), `escrow` (tokens in and out), `cli`. Beside them: `artifacts` (the compiled contracts),
-`ethereum` (the one door to web3), `compiler` and `anvil` (a development chain on this machine).
+`verdicts` and `gate` (nothing is final without them), `governing` (what only an owner may do),
+`plans` (of a deployment, pure), `deploying`, `acceptance` (what lies there, compared with the
+plan), `withdrawals` (the tree, pure), `escrow` (tokens in and out), `cli`. Beside them: `artifacts`
+(the compiled contracts), `ethereum` (the one door to web3), `compiler` and `anvil` (a development
+chain on this machine).
 """
