@@ -83,7 +83,9 @@ def test_the_process_has_one_prover_and_one_verifier() -> None:
     assert local_verifier() is local_verifier()
 
 
-def test_the_setup_is_loaded_once_and_on_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What is loaded from now on, as if nothing had been before."""
     loaded: list[int] = []
 
     def load(path: Path, precompute: int) -> Any:
@@ -92,14 +94,27 @@ def test_the_setup_is_loaded_once_and_on_first_use(monkeypatch: pytest.MonkeyPat
         return original(path, precompute)
 
     original = load_setup
-    kzg = LocalKzg()
-    assert loaded == []
+    monkeypatch.setattr("da_node.coding.kzg._setups", {})
     monkeypatch.setattr(ckzg, "load_trusted_setup", lambda path, precompute: object())
     monkeypatch.setattr("da_node.coding.kzg.load_setup", load)
+    return loaded
+
+
+def test_the_setup_is_loaded_once_for_all_and_on_first_use(loaded: list[int]) -> None:
+    kzg = LocalKzg()
+    assert loaded == []
     kzg.load()
     kzg.load()
+    LocalKzg().load()
+    assert loaded == [0]
     LocalKzg(precompute=8).load()
     assert loaded == [0, 8]
+
+
+def test_who_verifies_needs_no_other_setup_than_who_proves(loaded: list[int]) -> None:
+    LocalKzg(precompute=8).load()
+    LocalKzg().load()
+    assert loaded == [8]
 
 
 def test_another_setup_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
