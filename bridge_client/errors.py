@@ -12,6 +12,9 @@ Rejected
 ├── NotAsPlanned        409  what lies on chain is not what was planned
 ├── GateClosed          409  a batch cannot become final by waiting
 ├── FeeTooHigh          422  L1 costs more than this client may pay
+├── NothingToCancel     404  the journal has nothing live under a name
+├── NotCancelled        409  what was to be cancelled happened all the same
+├── Cancelled           409  what was meant was cancelled
 └── Displaced           409  another transaction has used the nonce of ours
 Unavailable
 ├── L1Unreachable       503  the endpoint did not answer
@@ -178,6 +181,41 @@ class FeeTooHigh(Rejected):
     value: int
     bound: int
     unit: str = "gas"
+
+
+@dataclass(eq=False, kw_only=True)
+class NothingToCancel(Rejected):
+    """Only what is not buried in a block can be cancelled."""
+
+    status = 404
+    code = "l1_nothing_to_cancel"
+    template = "nothing is under way for {which} of {account}"
+    which: str
+    account: str
+
+
+@dataclass(eq=False, kw_only=True)
+class NotCancelled(Rejected):
+    """Whichever of two transactions with one nonce is mined first counts."""
+
+    status = 409
+    code = "l1_not_cancelled"
+    template = "{purpose} was mined all the same, and {outcome}"
+    purpose: str
+    nonce: int
+    outcome: str
+    """done or failed."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Cancelled(Rejected):
+    """Its purpose is free again."""
+
+    status = 409
+    code = "l1_cancelled"
+    template = "{purpose} was cancelled: nonce {nonce} did nothing"
+    purpose: str
+    nonce: int
 
 
 @dataclass(eq=False, kw_only=True)

@@ -1,7 +1,8 @@
 """The life of a transaction that is meant to happen, and what to do about it next. Pure.
 
     open ──seen──▶ mined ──buried──▶ done
-      ▲  ▲           │ └──buried, reverted──▶ failed
+      ▲  ▲           │ ├──buried, reverted──▶ failed
+      │  │           │ └──buried, and it is what cancels──▶ cancelled
       │  └──gone─────┘  (the chain was reorganised)
       └─ open ──nonce taken, buried──▶ displaced
 
@@ -29,6 +30,7 @@ class State(enum.IntEnum):
     DONE = 2
     FAILED = 3
     DISPLACED = 4
+    CANCELLED = 5
 
 
 class Event(enum.Enum):
@@ -42,6 +44,8 @@ class Event(enum.Enum):
     """The block that has it is deep enough."""
     REVERTED = "reverted"
     """The same, and the contract refused."""
+    CANCELLED = "cancelled"
+    """The same, and what was mined is the attempt that does nothing."""
     TAKEN = "taken"
     """A block that is deep enough has another transaction of its nonce."""
 
@@ -53,6 +57,7 @@ TRANSITIONS: Final = {
     (State.MINED, Event.GONE): State.OPEN,
     (State.MINED, Event.BURIED): State.DONE,
     (State.MINED, Event.REVERTED): State.FAILED,
+    (State.MINED, Event.CANCELLED): State.CANCELLED,
 }
 LIVE: Final = (State.OPEN, State.MINED)
 """States that something can still happen in."""
@@ -107,6 +112,8 @@ class View:
     head: Block
     receipt: Receipt | None
     """Of any of its attempts."""
+    is_cancelled: bool = False
+    """Whether that attempt is one that does nothing."""
     buried_nonce: int
     """Transactions of the account up to the newest block that is deep enough."""
     is_known: bool
@@ -149,14 +156,13 @@ def next_step(standing: Standing, view: View, policy: Policy) -> Step:
         return _when_mined(standing, view, policy)
     if view.receipt is not None:
         return Record(Event.SEEN, _place(view.receipt))
-    if not view.is_known:
-        is_taken = view.buried_nonce > standing.nonce
-        return Record(Event.TAKEN, None) if is_taken else Send()
+    if not view.is_known and view.buried_nonce > standing.nonce:
+        return Record(Event.TAKEN, None)
     if view.head.number - standing.attempted_at >= policy.blocks_before_bump:
         fee = standing.fee.bumped().at_least(view.market)
         if fee.is_within(policy.most):
-            return Bump(fee)
-    return Wait()
+            return Bump(fee)  # also where it is not taken at all for what it pays
+    return Wait() if view.is_known else Send()
 
 
 def _when_mined(standing: Standing, view: View, policy: Policy) -> Step:
@@ -167,6 +173,8 @@ def _when_mined(standing: Standing, view: View, policy: Policy) -> Step:
         return Record(Event.SEEN, _place(receipt))
     if view.head.number - receipt.block_number + 1 < policy.confirmations:
         return Wait()
+    if view.is_cancelled:
+        return Record(Event.CANCELLED, standing.block)
     return Record(Event.BURIED if receipt.is_done else Event.REVERTED, standing.block)
 
 

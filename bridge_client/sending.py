@@ -15,18 +15,29 @@ from pathlib import Path
 from typing import Final
 
 from bridge_client.errors import (
+    Cancelled,
     Displaced,
     FeeTooHigh,
     L1FalseAnswer,
     L1TooSlow,
+    NothingToCancel,
     OtherIntent,
     Reverted,
 )
-from bridge_client.journal import Intent, Journal, JournalThread, Place
+from bridge_client.journal import Attempt, Intent, Journal, JournalThread, Place
 from bridge_client.l1 import Block, Chain, Receipt
 from bridge_client.life import LIVE, Bump, Policy, Record, Send, State, Step, View, next_step
 from bridge_client.sidecar import Sidecar, on_network
-from bridge_client.transactions import MOST_GAS, Call, Fee, Signed, created_by, fee_for, signed
+from bridge_client.transactions import (
+    MOST_GAS,
+    Call,
+    Fee,
+    Signed,
+    created_by,
+    fee_for,
+    nothing,
+    signed,
+)
 from committee.secp256k1 import Address, EthereumKey
 from da_node.service import Bug, logger
 
@@ -95,7 +106,7 @@ class Sender:
 
         What would be refused now is not sent: CallRefused; one that is refused when it is mined
         raises Reverted, and its purpose is free again. Raises OtherIntent, FeeTooHigh, Displaced,
-        L1TooSlow.
+        Cancelled, L1TooSlow.
         """
         async with self._one_at_a_time:
             intent = await self.journalled(purpose)
@@ -113,6 +124,30 @@ class Sender:
         async with self._one_at_a_time:
             intent = await self.journalled(purpose)
             return None if intent is None else await self._settled(intent)
+
+    async def cancel(self, which: str | int) -> Intent:
+        """Replace what is meant for a purpose, or with a nonce, by a transaction of the same nonce
+        that does nothing and pays more, and wait until one of the two is buried: the intent as it
+        ended, CANCELLED, or DONE or FAILED all the same.
+
+        Raises NothingToCancel, FeeTooHigh, Displaced, L1TooSlow; after that the same call goes on.
+        """
+        async with self._one_at_a_time:
+            live = await self._journal.run(self._journal.steps.live, self.account)
+            named = [one for one in live if which in (one.purpose, one.nonce)]
+            if not named:
+                raise NothingToCancel(which=str(which), account=self.account.hex0x)
+            intent = named[0]
+            deadline = self._deadline()
+            while True:
+                if intent.state is State.OPEN and not intent.is_cancelling:
+                    intent = await self._replaced(intent)
+                intent = await self._brought_on(intent)
+                if intent.state is State.DISPLACED:
+                    raise self._displaced(intent)
+                if intent.state not in LIVE:
+                    return intent
+                await self._wait(intent, deadline)
 
     async def turn(self, purpose: str) -> str:
         """The name of the next time for what may be done again once it was done: the one that is
@@ -141,10 +176,7 @@ class Sender:
         if call.versioned_hashes != (sidecar.versioned_hashes if sidecar else ()):
             raise Bug(reason=f"{purpose}: the sidecar has other blobs than the call names")
         head = await self._head()
-        needed = await self.chain.estimate(
-            call.to, call.data, self.account, call.value, call.versioned_hashes
-        )
-        limit = gas or min(MOST_GAS, needed + (needed - BASE_GAS) * GAS_MARGIN_PERCENT // 100)
+        limit = gas or await self._gas(call)
         fee = self._capped(await self._market(head, call), head.base_fee)
         least_nonce = await self.chain.nonce(self.account)
         intent = await self._journal.run(
@@ -161,6 +193,13 @@ class Sender:
         # A crash here leaves it open; the next `resume` sends it.
         _log.info("intended", purpose=purpose, nonce=intent.nonce, transaction=_name(intent))
         return intent
+
+    async def _gas(self, call: Call) -> int:
+        """What a call may use."""
+        needed = await self.chain.estimate(
+            call.to, call.data, self.account, call.value, call.versioned_hashes
+        )
+        return min(MOST_GAS, needed + (needed - BASE_GAS) * GAS_MARGIN_PERCENT // 100)
 
     def _capped(self, market: Fee, base_fee: int) -> Fee:
         """What the market asks, within bounds: the room for rising base fees can be had in bumps,
@@ -182,18 +221,24 @@ class Sender:
     # ------------------------------------------------------------ bringing on
 
     async def _settled(self, intent: Intent) -> Receipt:
-        deadline = self._waiting.clock() + self._waiting.bound_s
+        deadline = self._deadline()
         while True:
             intent = await self._brought_on(intent)
             if intent.state not in LIVE:
                 return await self._outcome(intent)
-            if self._waiting.clock() > deadline:
-                raise L1TooSlow(
-                    purpose=intent.purpose,
-                    transaction=_name(intent),
-                    bound_s=self._waiting.bound_s,
-                )
-            await self._waiting.sleep(self._waiting.poll_s)
+            await self._wait(intent, deadline)
+
+    def _deadline(self) -> float:
+        return self._waiting.clock() + self._waiting.bound_s
+
+    async def _wait(self, intent: Intent, deadline: float) -> None:
+        if self._waiting.clock() > deadline:
+            raise L1TooSlow(
+                purpose=intent.purpose,
+                transaction=_name(intent),
+                bound_s=self._waiting.bound_s,
+            )
+        await self._waiting.sleep(self._waiting.poll_s)
 
     async def _brought_on(self, intent: Intent) -> Intent:
         """Until there is nothing to do but wait. Every step changes the journal's state, so there
@@ -216,13 +261,38 @@ class Sender:
             _log.info("found", purpose=intent.purpose, what=step.event.value)
             return found
         assert isinstance(step, Bump)
-        made = self._signed(intent.call, intent.gas, step.fee, intent.nonce)
+        return await self._attempted(intent, step.fee, cancels=intent.is_cancelling)
+
+    async def _replaced(self, intent: Intent) -> Intent:
+        """What is open, with an attempt that does nothing; as it is where a block has an earlier
+        one. Raises FeeTooHigh.
+        """
+        if await self._found(intent) is not None:
+            return intent
+        least, most = intent.last.signed.fee.bumped(), self._policy.most
+        if not least.is_within(most):
+            is_blob = least.most <= most.most
+            value, bound = (least.blob, most.blob) if is_blob else (least.most, most.most)
+            raise FeeTooHigh(value=value, bound=bound, unit="blob gas" if is_blob else "gas")
+        market = await self._market(await self._head(), intent.call)
+        return await self._attempted(intent, least.at_least(market).at_most(most), cancels=True)
+
+    async def _attempted(self, intent: Intent, fee: Fee, *, cancels: bool) -> Intent:
+        call, gas = intent.call, intent.gas
+        if cancels:
+            call = nothing(self.account, call)
+            gas = await self._gas(call)
+        made = self._signed(call, gas, fee, intent.nonce)
         head = await self._head()
-        bumped = await self._journal.run(steps.attempt, intent.number, made, made_at=head.number)
+        steps = self._journal.steps
+        tried = await self._journal.run(
+            steps.attempt, intent.number, made, made_at=head.number, cancels=cancels
+        )
         # A crash here leaves the attempt unsent; the next start sends it.
-        _log.info("paying more", purpose=intent.purpose, most_fee=step.fee.most)
-        await self._broadcast(bumped)
-        return bumped
+        what = "cancelling" if cancels else "paying more"
+        _log.info(what, purpose=intent.purpose, most_fee=fee.most)
+        await self._broadcast(tried)
+        return tried
 
     async def _broadcast(self, intent: Intent) -> None:
         made = intent.last.signed
@@ -234,16 +304,17 @@ class Sender:
 
     async def _view(self, intent: Intent) -> View:
         head = await self._head()
-        receipt = await self._receipt(intent)
+        found = await self._found(intent)
         buried = head.number - self._policy.confirmations + 1
         buried_nonce, is_known = 0, True
-        if receipt is None and intent.state is State.OPEN:
+        if found is None and intent.state is State.OPEN:
             # in this order: what was mined in between is known
             buried_nonce = await self.chain.nonce(self.account, max(buried, 0))
             is_known = await self._is_known(intent)
         return View(
             head=head,
-            receipt=receipt,
+            receipt=found and found[1],
+            is_cancelled=found is not None and found[0].cancels,
             is_known=is_known,
             buried_nonce=buried_nonce,
             market=await self._market(head, intent.call),
@@ -252,16 +323,18 @@ class Sender:
     async def _is_known(self, intent: Intent) -> bool:
         return await self.chain.knows(intent.last.signed.hash)
 
-    async def _receipt(self, intent: Intent) -> Receipt | None:
+    async def _found(self, intent: Intent) -> tuple[Attempt, Receipt] | None:
+        """The attempt that a block has, and what became of it."""
         for attempt in reversed(intent.attempts):
             found = await self.chain.receipt(attempt.signed.hash)
             if found is not None:
-                self._require_own(intent, found)
-                return found
+                self._require_own(intent, attempt, found)
+                return attempt, found
         return None
 
-    def _require_own(self, intent: Intent, found: Receipt) -> None:
-        expected = created_by(self.account, intent.nonce) if intent.call.to is None else None
+    def _require_own(self, intent: Intent, attempt: Attempt, found: Receipt) -> None:
+        creates = intent.call.to is None and not attempt.cancels
+        expected = created_by(self.account, intent.nonce) if creates else None
         if found.sender == self.account and (found.contract == expected or not found.is_done):
             return
         raise L1FalseAnswer(
@@ -290,9 +363,11 @@ class Sender:
 
     async def _outcome(self, intent: Intent) -> Receipt:
         if intent.state is State.DISPLACED:
-            raise Displaced(account=self.account.hex0x, nonce=intent.nonce, purpose=intent.purpose)
-        receipt = await self._receipt(intent)
-        if receipt is None:
+            raise self._displaced(intent)
+        if intent.state is State.CANCELLED:
+            raise Cancelled(purpose=intent.purpose, nonce=intent.nonce)
+        found = await self._found(intent)
+        if found is None:
             raise L1FalseAnswer(
                 url=self.chain.name,
                 method="eth_getTransactionReceipt",
@@ -304,7 +379,10 @@ class Sender:
             )
         if intent.state is not State.DONE:
             raise Bug(reason=f"{intent.purpose} ended as {intent.state.name}")
-        return receipt
+        return found[1]
+
+    def _displaced(self, intent: Intent) -> Displaced:
+        return Displaced(account=self.account.hex0x, nonce=intent.nonce, purpose=intent.purpose)
 
 
 async def opened(directory: Path, chain: Chain, chain_id: int) -> JournalThread:

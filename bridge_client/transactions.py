@@ -72,6 +72,14 @@ class Fee:
             blob=max(self.blob, other.blob),
         )
 
+    def at_most(self, other: Fee) -> Fee:
+        """The lower of both, in each part."""
+        return Fee(
+            most=min(self.most, other.most),
+            tip=min(self.tip, other.tip),
+            blob=min(self.blob, other.blob),
+        )
+
     def is_within(self, bound: Fee) -> bool:
         """Whether it costs no more, whoever gets it."""
         return self.most <= bound.most and self.blob <= bound.blob
@@ -85,6 +93,13 @@ class Signed:
     raw: bytes
     """As a block has it: blobs go beside."""
     fee: Fee
+
+
+def nothing(account: Address, call: Call) -> Call:
+    """What takes the place of a call under its nonce and does nothing. Where blobs go along, they
+    go along with it too: pools replace such a transaction by no other.
+    """
+    return Call(to=account, data=b"", versioned_hashes=call.versioned_hashes)
 
 
 def fee_for(base_fee: int, tip: int, blob_base_fee: int = 0) -> Fee:

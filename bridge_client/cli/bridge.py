@@ -10,6 +10,7 @@ from bridge_client.cli.bonds import (
     dissolve_command,
     reclaim_command,
 )
+from bridge_client.cli.cancelling import cancel_command
 from bridge_client.cli.challenges import challenge_command, respond_command, uphold_command
 from bridge_client.cli.deploying import deploy_command
 from bridge_client.cli.governing import govern_command
@@ -71,5 +72,6 @@ for command in (
     govern_command,
     status_command,
     journal_command,
+    cancel_command,
 ):
     bridge.add_command(command)

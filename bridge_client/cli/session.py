@@ -45,9 +45,9 @@ class Session:
     journal: JournalThread
     key: EthereumKey | None
 
-    async def sender(self) -> Sender:
-        """For the account of the keystore; what was left open is sent first. Raises
-        BadConfiguration where there is no keystore.
+    async def sender(self, *, resumes: bool = True) -> Sender:
+        """For the account of the keystore; what was left open is sent first, unless the caller is
+        about to cancel it. Raises BadConfiguration where there is no keystore.
         """
         settings = self.settings
         if self.key is None:
@@ -68,7 +68,8 @@ class Session:
                 poll_s=settings.poll_s, bound_s=settings.wait_s, most_lag_s=settings.max_lag_s
             ),
         )
-        await sender.resume()
+        if resumes:
+            await sender.resume()
         return sender
 
     async def settlement(self) -> Settlement:

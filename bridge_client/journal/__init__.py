@@ -6,7 +6,7 @@ Every step is one transaction, synced when it returns (WAL, synchronous=FULL).
 """
 
 from bridge_client.journal.journal import Journal
-from bridge_client.journal.records import Intent, Place, Sighting
+from bridge_client.journal.records import Attempt, Intent, Place, Sighting
 from bridge_client.journal.thread import JournalThread
 
-__all__ = ["Intent", "Journal", "JournalThread", "Place", "Sighting"]
+__all__ = ["Attempt", "Intent", "Journal", "JournalThread", "Place", "Sighting"]

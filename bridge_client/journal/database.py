@@ -14,7 +14,7 @@ from bridge_client.errors import JournalFault, JournalInUse
 
 FILE: Final = "journal.sqlite"
 LOCK: Final = "journal.lock"
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the tables below; kept in the file itself."""
 
 _TABLES: Final = """
@@ -73,11 +73,15 @@ CREATE TABLE sidecars (
     intent INTEGER PRIMARY KEY REFERENCES intents (number),
     bytes BLOB NOT NULL
 )""",
+    2: """
+ALTER TABLE attempts ADD COLUMN cancels INTEGER NOT NULL DEFAULT 0;
+DROP INDEX intents_nonce;
+CREATE UNIQUE INDEX intents_nonce ON intents (account, nonce) WHERE state <> 4""",
 }
 """What leads from a version to the next. A new database is made as version 1 and brought on, so
 that both ways end in the same tables."""
-# A purpose is free again once its transaction failed or was displaced (state 3, 4); a nonce only
-# where it was displaced: then somebody else has used it.
+# A purpose is free again once its transaction failed, or was displaced or cancelled (state 3 to 5);
+# a nonce only where it was displaced: then somebody else has used it.
 
 
 class Database:

@@ -118,15 +118,20 @@ class Journal:
             _attempt(sql, number, 0, sign(nonce), made_at)
             return _by_number(sql, number)
 
-    def attempt(self, number: int, signed: Signed, *, made_at: int) -> Intent:
-        """Another attempt of an open intent. A crash here leaves the earlier one, which is as good,
-        or the new one, which the next start sends.
+    def attempt(
+        self, number: int, signed: Signed, *, made_at: int, cancels: bool = False
+    ) -> Intent:
+        """Another attempt of an open intent; one that `cancels` it does nothing, and no later one
+        does what was meant. A crash here leaves the earlier one, which is as good, or the new one,
+        which the next start sends.
         """
         with self._database.transaction() as sql:
             intent = _by_number(sql, number)
             if intent.state is not State.OPEN:
                 raise Bug(reason=f"intent {number} is {intent.state.name}, not open")
-            _attempt(sql, number, len(intent.attempts), signed, made_at)
+            if intent.is_cancelling and not cancels:
+                raise Bug(reason=f"intent {number} is being cancelled")
+            _attempt(sql, number, len(intent.attempts), signed, made_at, cancels=cancels)
             return _by_number(sql, number)
 
     def record(self, number: int, event: Event, place: Place | None) -> Intent:
@@ -153,7 +158,7 @@ class Journal:
         return bytes(row[0])
 
     def intent(self, purpose: str) -> Intent | None:
-        """What is in the journal for a purpose and did not fail; None where nothing is."""
+        """What is in the journal for a purpose, live or done; None where nothing is."""
         with self._database.reading() as sql:
             row = sql.execute(
                 f"SELECT {_INTENT} FROM intents WHERE purpose = ? AND state < ?",
@@ -226,12 +231,21 @@ class Journal:
             return _sightings(sql, watcher, after)
 
 
-def _attempt(sql: sqlite3.Connection, number: int, ordinal: int, made: Signed, at: int) -> None:
-    fee = made.fee
+def _attempt(
+    sql: sqlite3.Connection,
+    number: int,
+    ordinal: int,
+    made: Signed,
+    at: int,
+    *,
+    cancels: bool = False,
+) -> None:
+    fees = (str(made.fee.most), str(made.fee.tip), str(made.fee.blob))
     sql.execute(
-        "INSERT INTO attempts (intent, ordinal, hash, raw, most_fee, tip, blob_fee, made_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (number, ordinal, made.hash, made.raw, str(fee.most), str(fee.tip), str(fee.blob), at),
+        "INSERT INTO attempts "
+        "(intent, ordinal, hash, raw, most_fee, tip, blob_fee, made_at, cancels) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, ordinal, made.hash, made.raw, *fees, at, cancels),
     )
 
 
@@ -245,8 +259,8 @@ def _by_number(sql: sqlite3.Connection, number: int) -> Intent:
 def _intent(sql: sqlite3.Connection, row: Sequence[Any]) -> Intent:
     number, purpose, account, nonce, target, data, value, hashes, gas, state, *block = row
     attempts = sql.execute(
-        "SELECT hash, raw, most_fee, tip, blob_fee, made_at FROM attempts WHERE intent = ? "
-        "ORDER BY ordinal",
+        "SELECT hash, raw, most_fee, tip, blob_fee, made_at, cancels FROM attempts "
+        "WHERE intent = ? ORDER BY ordinal",
         (number,),
     )
     return Intent(
@@ -273,8 +287,9 @@ def _intent(sql: sqlite3.Connection, row: Sequence[Any]) -> Intent:
                     fee=Fee(most=int(most), tip=int(tip), blob=int(blob)),
                 ),
                 made_at=made_at,
+                cancels=bool(cancels),
             )
-            for hash_, raw, most, tip, blob, made_at in attempts
+            for hash_, raw, most, tip, blob, made_at, cancels in attempts
         ),
     )
 

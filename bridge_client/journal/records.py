@@ -24,6 +24,8 @@ class Attempt:
     signed: Signed
     made_at: int
     """The newest block's number then."""
+    cancels: bool = False
+    """Whether it does nothing, in the place of what was meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,11 @@ class Intent:
     def last(self) -> Attempt:
         """The attempt that is sent."""
         return self.attempts[-1]
+
+    @property
+    def is_cancelling(self) -> bool:
+        """Whether it is being replaced by what does nothing."""
+        return self.last.cancels
 
     @property
     def standing(self) -> Standing:

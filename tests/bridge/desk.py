@@ -80,9 +80,9 @@ class Desk:
         signed = attested(COMMITTEE, 0, 1, 2, of=header_of(rows), expires_at=expires_at)
         return certify(header_of(rows), signed).serialize()
 
-    def proposed(self, *more: object, rows: int = 1) -> Any:
+    def proposed(self, *more: object, rows: int = 1, code: int = 0) -> Any:
         blob_id = self.layer.hold(rows, self.certificate(rows))
-        return self.give("propose", blob_id.hex0x, *ROOTS, *more)
+        return self.give("propose", blob_id.hex0x, *ROOTS, *more, code=code)
 
     def verdicts(self, finding: Finding) -> list[object]:
         """Both samplers', of now, as options."""

@@ -112,3 +112,19 @@ def test_nothing_is_deployed_without_a_keyset(desk: Desk) -> None:
 def test_another_chain_is_refused_before_anything(desk: Desk) -> None:
     refused = desk.give("deploy", "--chain-id", 5, code=1)
     assert refused["code"] == "l1_other_chain"
+
+
+def test_what_is_stuck_is_cancelled(desk: Desk) -> None:
+    desk.settled()
+    desk.chain._rpc("evm_setAutomine", False)
+    try:
+        assert desk.proposed(code=11)["code"] == "l1_too_slow"
+        (stuck, *_) = desk.give("journal")["intents"]
+        desk.chain._rpc("anvil_dropTransaction", stuck["transaction"])
+    finally:
+        desk.chain._rpc("evm_setAutomine", True)
+    ended = desk.give("cancel", stuck["nonce"])
+    assert (ended["purpose"], ended["state"]) == (stuck["purpose"], "cancelled")
+    assert desk.give("cancel", stuck["purpose"], code=1)["code"] == "l1_nothing_to_cancel"
+    assert desk.give("status")["length"] == 0
+    assert desk.proposed()["height"] == 0
