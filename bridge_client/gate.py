@@ -10,20 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
-import aiohttp
-
+from bridge_client.bringing import Bringer
 from bridge_client.errors import (
     CannotRely,
     GateClosed,
     GateTimeout,
     Reverted,
 )
+from bridge_client.samplers import Said, SamplerService
 from bridge_client.sending import Sender
 from bridge_client.settlement import LASTING, Batch, BatchState, Hindrance
 from bridge_client.settling import Settlement
-from bridge_client.verdicts import LONGEST_DOCUMENT_BYTES, read_verdict, why_not_counted
 from committee.certificate import Certificate, VerifiedCertificate, verify_certificate
 from committee.keyset import VerifiedKeyset
 from da_node.client import Client
@@ -31,17 +30,12 @@ from da_node.coding import BlobId
 from da_node.service import (
     BadData,
     NotFound,
-    PeerUnreachable,
     Unavailable,
     UnknownBlob,
-    error_from,
     logger,
 )
 from sampler.verdict import SignedVerdict
 
-MOST_VERDICTS: Final = 16
-"""That one transaction brings: 16 · 60,000 gas."""
-_OK: Final = 200
 _log = logger(__name__)
 
 
@@ -110,8 +104,10 @@ class Gate:
     sender: Sender
     sources: Sequence[Source]
     clock: Clock
-    _brought: set[bytes] = field(default_factory=set)
-    """Signatures that are on the chain, or will not be taken there."""
+    _bringer: Bringer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._bringer = Bringer(settlement=self.settlement, sender=self.sender)
 
     async def run(self, batch: Batch) -> Batch:
         """The batch, final. Raises GateClosed where it is void, or samplers object; GateTimeout
@@ -158,69 +154,37 @@ class Gate:
         if Hindrance.VERDICTS not in await self.settlement.hindrances(batch):
             return
         asked = [source.verdicts(batch.blob_id) for source in self.sources]
-        now = (await self.settlement.contract.chain.head()).time
-        fresh: dict[bytes, SignedVerdict] = {}
+        found: list[SignedVerdict] = []
         for answer in await asyncio.gather(*asked, return_exceptions=True):
             if isinstance(answer, Unavailable | NotFound | UnknownBlob | BadData):
                 _log.info("a sampler has no verdict", reason=str(answer))
             elif isinstance(answer, BaseException):
                 raise answer
             else:
-                for one in answer:
-                    if await self._counts(one, batch, now):
-                        fresh[one.signer] = max(
-                            one, fresh.get(one.signer, one), key=lambda said: said.verdict.time
-                        )
-        chosen = list(fresh.values())[:MOST_VERDICTS]
-        if chosen:
-            await self.settlement.submit(self.sender, batch, chosen)
-            self._brought.update(one.signature for one in chosen)
-
-    async def _counts(self, one: SignedVerdict, batch: Batch, now: int) -> bool:
-        if one.signature in self._brought:
-            return False
-        reason = why_not_counted(one, batch, self.settlement.terms, now)
-        if reason is None and not await self.settlement.is_active(one.signer):
-            reason = "its signer is no sampler"
-        if reason is None:
-            _, said_at = await self.settlement.contract.answers(
-                "voices", batch.number, bytes(one.signer)
-            )
-            reason = "it is there" if said_at >= one.verdict.time else None
-        if reason is not None:
-            _log.info("a verdict does not count", signer=one.signer.hex0x, reason=reason)
-        return reason is None
+                found += answer
+        await self._bringer.bring(batch, found)
 
 
 @dataclass(kw_only=True)
 class SamplerSource:
-    """A sampler's service. Asks for its latest verdict on a blob, and then for later ones."""
+    """A sampler's service. Gives its latest verdict on a blob, and waits a while for a later one
+    than it gave before.
+    """
 
-    url: str
-    chain_id: int
-    session: aiohttp.ClientSession
+    service: SamplerService
     wait_s: int = 10
+    _last: dict[BlobId, Said] = field(default_factory=dict)
 
     async def verdicts(self, blob_id: BlobId) -> list[SignedVerdict]:
-        """Raises PeerUnreachable, BadDocument, and what the sampler refuses with."""
-        url = f"{self.url}/v1/verdicts/{blob_id.hex0x}"
-        timeout = aiohttp.ClientTimeout(total=self.wait_s + 20)
-        try:
-            async with self.session.get(
-                url, params={"wait": self.wait_s}, timeout=timeout, allow_redirects=False
-            ) as response:
-                body = b""
-                async for chunk in response.content.iter_any():
-                    body += chunk
-                    if len(body) > LONGEST_DOCUMENT_BYTES:
-                        reason = f"it answers more than {LONGEST_DOCUMENT_BYTES} bytes"
-                        raise PeerUnreachable(url=self.url, reason=reason)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            reason = str(error) or type(error).__name__
-            raise PeerUnreachable(url=self.url, reason=reason) from None
-        if response.status != _OK:
-            raise error_from(self.url, response.status, body)
-        return [read_verdict(body, self.url, self.chain_id)[0]]
+        """Raises as `SamplerService.latest`."""
+        last = self._last.get(blob_id)
+        after = 0 if last is None else last.cursor
+        said = await self.service.latest(blob_id, after=after, wait_s=self.wait_s) or last
+        if said is None:
+            return []
+        # given again, though it did not count: it may be from a second that the chain has not seen
+        self._last[blob_id] = said
+        return [said.verdict]
 
 
 @dataclass(kw_only=True)

@@ -21,6 +21,8 @@ from sampler.verdict import ERROR_UNIT, SignedVerdict, Verdict, verify_verdict
 
 LONGEST_DOCUMENT_BYTES: Final = 64 * 1024
 """A verdict has about 1000 bytes."""
+FROM_THE_FUTURE: Final = "it is from the future"
+"""Why a verdict does not count that will, once there is a later block."""
 
 _Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
 
@@ -95,7 +97,7 @@ def why_not_counted(signed: SignedVerdict, batch: Batch, terms: Terms, now: int)
         and terms.strict_only
         and verdict.rule is not Rule.STRICT,
         "it is from before the proposal": verdict.time < batch.proposed_at,
-        "it is from the future": verdict.time > now,
+        FROM_THE_FUTURE: verdict.time > now,
         "it is too old": is_available and verdict.time + terms.verdict_lifetime_s < now,
     }
     return next((reason for reason, stands in reasons.items() if stands), None)

@@ -12,6 +12,7 @@ import click
 
 from bridge_client.cli.session import Session, bridge_command
 from bridge_client.gate import Gate, GivenSource, SamplerSource, Source, certified
+from bridge_client.samplers import SamplerService
 from bridge_client.settlement import Batch, BatchState
 from bridge_client.settling import Proposal, Settlement
 from bridge_client.verdicts import LONGEST_DOCUMENT_BYTES, read_verdict
@@ -102,7 +103,7 @@ async def settle_command(
     async with AsyncExitStack() as stack:
         web = await stack.enter_async_context(aiohttp.ClientSession())
         asked: list[Source] = [
-            SamplerSource(url=url, chain_id=chain_id, session=web)
+            SamplerSource(service=SamplerService(url=url, chain_id=chain_id, session=web))
             for url in session.settings.sampler_urls
         ]
         gate = Gate(

@@ -4,38 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
+import aiohttp
 import click
 import msgspec
 
+from bridge_client.bringing import Bringer
 from bridge_client.cli.challenges import answer
 from bridge_client.cli.session import Session, bridge_command
 from bridge_client.errors import JournalFault, Reverted
+from bridge_client.proposals import Proposals
+from bridge_client.samplers import SamplerService
 from bridge_client.sending import Sender
+from bridge_client.settings import BridgeSettings
 from bridge_client.settling import Settlement
 from bridge_client.watching import News, Seen, Watcher
 from da_node.client import Client
 from da_node.coding import LocalKzg, local_verifier
-from da_node.service import NotEnough, Output, Unavailable, logger
+from da_node.service import BadConfiguration, NotEnough, Output, Unavailable, logger
 
 _log = logger(__name__)
 
 
 @click.command("watch")
 @click.option("--respond", is_flag=True, help="Answer challenges, from --nodes.")
+@click.option(
+    "--verdicts",
+    is_flag=True,
+    help="Have --samplers look at what is proposed, and bring their verdicts.",
+)
 @click.option("--once", is_flag=True, help="Stop at the newest block.")
 @click.option("--name", default="watch", show_default=True, help="Of this watcher in the journal.")
 @bridge_command
 async def watch_command(
-    session: Session, output: Output, respond: bool, once: bool, name: str
+    session: Session, output: Output, respond: bool, verdicts: bool, once: bool, name: str
 ) -> None:
     """Print the settlement's events as they happen, from where this watcher was.
 
     One line for each; an event that a reorganisation took back is printed again as lost. Runs
-    until Ctrl-C or SIGTERM. What the endpoint fails at is logged, and tried again. Exit codes: 0
-    stopped, 1 failed, 2 wrong usage.
+    until Ctrl-C or SIGTERM. With --verdicts each of --samplers draws a new sample of every batch
+    that is proposed, for this account, which it must list among its `watchers`. What the endpoint
+    or a sampler fails at is logged, and tried again. Exit codes: 0 stopped, 1 failed, 2 wrong
+    usage.
     """
     settlement = await session.settlement()
     watcher = Watcher(
@@ -49,13 +63,18 @@ async def watch_command(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        duty = None
-        if respond:
+        duties: list[_Duty] = []
+        sender = await session.sender() if respond or verdicts else None
+        if respond and sender:
             client = await stack.enter_async_context(Client(session.settings.node_urls))
-            duty = _Duty(settlement, await session.sender(), client)
-            duty.take(await watcher.past())
+            duties.append(_Answers(settlement, sender, client))
+        if verdicts and sender:
+            web = await stack.enter_async_context(aiohttp.ClientSession())
+            duties.append(_proposals(session.settings, settlement, sender, web))
+        for duty in duties:
+            duty.begin(await watcher.past())
         while not stop.is_set():
-            is_complete = await _look(watcher, output, duty, once)
+            is_complete = await _look(watcher, output, duties, once)
             if is_complete and once:
                 return
             if is_complete:
@@ -63,8 +82,40 @@ async def watch_command(
                     await asyncio.wait_for(stop.wait(), session.settings.poll_s)
 
 
+def _proposals(
+    settings: BridgeSettings, settlement: Settlement, sender: Sender, web: aiohttp.ClientSession
+) -> Proposals:
+    """Raises BadConfiguration where no sampler is named."""
+    if not settings.sampler_urls:
+        reason = "there is nobody whose verdicts could be brought"
+        raise BadConfiguration(source="settings", name="samplers", reason=reason)
+    return Proposals(
+        settlement=settlement,
+        samplers=[
+            SamplerService(url=url, chain_id=settings.chain_id, session=web)
+            for url in settings.sampler_urls
+        ],
+        bringer=Bringer(settlement=settlement, sender=sender),
+        key=sender.key,
+        chain_id=settings.chain_id,
+    )
+
+
+class _Duty(Protocol):
+    """What a watcher does about what it sees."""
+
+    def begin(self, past: Iterable[Seen]) -> None:
+        """All that was seen and not lost: at the start, and again when something is lost."""
+
+    def take(self, seen: Iterable[Seen]) -> None:
+        """What was seen since."""
+
+    async def do(self) -> None:
+        """What can be done now."""
+
+
 @dataclass
-class _Duty:
+class _Answers:
     """Challenges that are to be answered."""
 
     settlement: Settlement
@@ -73,15 +124,14 @@ class _Duty:
     kzg: LocalKzg = field(default_factory=local_verifier)
     waiting: set[int] = field(default_factory=set)
 
-    def take(self, seen: list[Seen] | tuple[Seen, ...]) -> None:
+    def begin(self, past: Iterable[Seen]) -> None:
+        self.waiting.clear()
+        self.take(past)
+
+    def take(self, seen: Iterable[Seen]) -> None:
         for one in seen:
             if one.event == "ChallengeOpened":
                 self.waiting.add(int(one.fields["challengeId"]))
-
-    def drop(self, lost: tuple[Seen, ...]) -> None:
-        for one in lost:
-            if one.event == "ChallengeOpened":
-                self.waiting.discard(int(one.fields["challengeId"]))
 
     async def do(self) -> None:
         """Answer what can be; what cannot is tried again until its time is over."""
@@ -102,14 +152,17 @@ class _Duty:
             self.waiting.discard(number)
 
 
-async def _look(watcher: Watcher, output: Output, duty: _Duty | None, once: bool) -> bool:
+async def _look(watcher: Watcher, output: Output, duties: Sequence[_Duty], once: bool) -> bool:
     """Whether there is nothing more to read for now."""
     try:
         news = await watcher.look()
         _tell(news, output)
-        if duty is not None:
-            duty.drop(news.lost)
-            duty.take(news.seen)
+        for duty in duties:  # all of them before the first one does what may fail
+            if news.lost:
+                duty.begin(await watcher.past())
+            else:
+                duty.take(news.seen)
+        for duty in duties:
             if news.is_complete:
                 await duty.do()
     except Unavailable as error:

@@ -16,6 +16,9 @@ import pytest_asyncio
 from aiohttp import web
 from sampler_network import SIGNER, Network, all_of, running_network, sampling, until
 
+from bridge_client.gate import SamplerSource
+from bridge_client.samplers import SamplerService
+from committee.errors import BadDocument
 from committee.secp256k1 import EthereumKey, signer_of
 from da_node.client import Receipt
 from da_node.client.wire import split_points
@@ -27,11 +30,13 @@ from da_node.coding import (
     recover_from_points,
     verify_points,
 )
-from da_node.service import EventDecoder
-from sampler.errors import StateFault
+from da_node.service import EventDecoder, UnknownBlob
+from sampler.conclusion import Finding
+from sampler.errors import StateFault, UnknownWatcher
 from sampler.look import SIGNATURE_FIELD as LOOK_FIELD
 from sampler.look import Look, look_of, signed
 from sampler.state import Fixed, State
+from sampler.verdict import SignedVerdict
 from sampler.webhook import SIGNATURE_FIELD, TIME_FIELD, signed_digest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -486,3 +491,47 @@ async def test_a_blob_of_which_no_feed_told_is_looked_at_by_its_proposal(
         assert (found["finding"], found["message"]["rule"]) == ("available", 1)
     async with sampling(network, tmp_path / "unsigned", key=None, watchers=watchers) as (_, url):
         assert (await asked(url, look))[1]["code"] == "signs_nothing"
+
+
+async def test_a_gate_waits_for_verdicts_here_and_a_watcher_for_those_of_its_look(
+    network: Network, tmp_path: Path
+) -> None:
+    async with (
+        sampling(network, tmp_path, watchers=WATCHER.address.hex0x) as (_, url),
+        aiohttp.ClientSession() as web,
+    ):
+        service = SamplerService(url=url, chain_id=1, session=web)
+        source = SamplerSource(service=service, wait_s=30)
+        payload, blob_id = network.payload()
+        with pytest.raises(UnknownBlob):
+            await SamplerSource(service=service, wait_s=0).verdicts(blob_id)
+        receipt = await network.post(payload=payload)
+        # it may be asked before the sampler has heard of the blob
+        (first,) = await until(lambda: _or_nothing(source, blob_id))
+        assert (first.verdict.finding, first.signer) == (Finding.AVAILABLE, SIGNER.address)
+
+        network.clock.now += 100
+        look = proposed(network, receipt)
+        waited = asyncio.create_task(source.verdicts(blob_id))
+        after = await until(lambda: service.look(look, WATCHER))
+        (later,) = await waited
+        assert later.verdict.time >= look.proposed_at > first.verdict.time
+        said = await service.latest(blob_id, after=after)
+        assert said is not None
+        assert said.verdict == later
+        assert await service.latest(blob_id, after=said.cursor) is None
+        # where none comes in time, the gate has the last one still
+        source.wait_s = 0
+        assert await source.verdicts(blob_id) == [later]
+        other = SamplerService(url=url, chain_id=2, session=web)
+        with pytest.raises(BadDocument, match="signed for chain 1, not 2"):
+            await other.latest(blob_id)
+        with pytest.raises(UnknownWatcher):
+            await service.look(look, SIGNER)
+
+
+async def _or_nothing(source: SamplerSource, blob_id: BlobId) -> list[SignedVerdict]:
+    try:
+        return await source.verdicts(blob_id)
+    except UnknownBlob:
+        return []
