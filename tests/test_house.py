@@ -36,6 +36,7 @@ ONE_DOOR = {
     "web3": "bridge_client.ethereum",
     "eth_account": "bridge_client.transactions",
     "matplotlib": "sampler.simulation.plots",
+    "sqlite3": "da_node.service.database",
 }
 ALLOWED_BELOW = {
     "da_node.errors": (),

@@ -7,6 +7,9 @@ Every step is one transaction, synced when it returns (WAL, synchronous=FULL).
 
 from bridge_client.journal.journal import Journal
 from bridge_client.journal.records import Attempt, Intent, Place, Sighting
-from bridge_client.journal.thread import JournalThread
+from da_node.service.step_thread import StepThread
+
+JournalThread = StepThread[Journal]
+"""The journal's own thread."""
 
 __all__ = ["Attempt", "Intent", "Journal", "JournalThread", "Place", "Sighting"]

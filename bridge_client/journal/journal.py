@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from bridge_client.errors import OtherChain
-from bridge_client.journal.database import Database
 from bridge_client.journal.records import Attempt, Intent, Place, Sighting
+from bridge_client.journal.schema import SCHEMA
 from bridge_client.l1.answers import HASH_BYTES
 from bridge_client.life import LIVE, Event, State, after
 from bridge_client.transactions import Call, Fee, Signed
 from committee.secp256k1 import Address
 from da_node.service import Bug
+from da_node.service.database import Database, Sql
 
 REMEMBERED_BLOCKS: Final = 256
 """Newest blocks whose hashes a watcher remembers: it undoes reorganisations so deep."""
@@ -32,7 +32,7 @@ class Journal:
     @classmethod
     def open(cls, directory: Path) -> Journal:
         """The journal in a directory, owned by this process. Raises JournalInUse, JournalFault."""
-        return cls(Database.open(directory))
+        return cls(Database.open(directory, SCHEMA))
 
     def close(self) -> None:
         """Let go of it. Idempotent."""
@@ -232,7 +232,7 @@ class Journal:
 
 
 def _attempt(
-    sql: sqlite3.Connection,
+    sql: Sql,
     number: int,
     ordinal: int,
     made: Signed,
@@ -249,14 +249,14 @@ def _attempt(
     )
 
 
-def _by_number(sql: sqlite3.Connection, number: int) -> Intent:
+def _by_number(sql: Sql, number: int) -> Intent:
     row = sql.execute(f"SELECT {_INTENT} FROM intents WHERE number = ?", (number,)).fetchone()
     if row is None:
         raise Bug(reason=f"the journal has no intent {number}")
     return _intent(sql, row)
 
 
-def _intent(sql: sqlite3.Connection, row: Sequence[Any]) -> Intent:
+def _intent(sql: Sql, row: Sequence[Any]) -> Intent:
     number, purpose, account, nonce, target, data, value, hashes, gas, state, *block = row
     attempts = sql.execute(
         "SELECT hash, raw, most_fee, tip, blob_fee, made_at, cancels FROM attempts "
@@ -294,7 +294,7 @@ def _intent(sql: sqlite3.Connection, row: Sequence[Any]) -> Intent:
     )
 
 
-def _sightings(sql: sqlite3.Connection, watcher: str, after: int) -> list[Sighting]:
+def _sightings(sql: Sql, watcher: str, after: int) -> list[Sighting]:
     rows = sql.execute(
         "SELECT number, place, hash, document FROM sightings WHERE watcher = ? AND number > ? "
         "ORDER BY number, place",

@@ -3,9 +3,10 @@ sample of each as it was fixed before the first question, verdicts with their ev
 samples, looks that were asked for, and the calls that a webhook still has to get.
 
 One SQLite database in one directory, owned by one process, used from one thread. Every step is one
-transaction, synced when it returns (WAL, synchronous=FULL).
+transaction, synced when it returns (WAL, synchronous=FULL) unless it says that it need not be.
 """
 
+from da_node.service.step_thread import StepThread
 from sampler.state.looks import Asked
 from sampler.state.records import (
     Announcement,
@@ -19,7 +20,9 @@ from sampler.state.records import (
     Waiting,
 )
 from sampler.state.state import State
-from sampler.state.thread import StateThread
+
+StateThread = StepThread[State]
+"""The state's own thread."""
 
 __all__ = [
     "Announcement",

@@ -6,13 +6,13 @@ for it. Used inside the transactions of `State`.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
 from da_node.coding import BlobId
 from da_node.service import TooManyRequests
+from da_node.service.database import Sql
 from sampler.errors import TooManyLooks
 from sampler.look import LookName
 from sampler.state.records import Lane
@@ -37,8 +37,7 @@ CREATE INDEX IF NOT EXISTS looks_waiting ON looks (due_at) WHERE begun_after IS 
 CREATE INDEX IF NOT EXISTS looks_blob ON looks (blob_id);
 CREATE INDEX IF NOT EXISTS looks_expiry ON looks (expires_at)
 """
-"""`begun_after`: the last verdict's cursor when its sample was drawn; NULL while it waits. A state
-of before there were looks gets the table when it is opened."""
+"""`begun_after`: the last verdict's cursor when its sample was drawn; NULL while it waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +49,13 @@ class Asked:
     not begun."""
 
 
-def find(sql: sqlite3.Connection, name: LookName) -> Asked | None:
+def find(sql: Sql, name: LookName) -> Asked | None:
     """A look, if it was asked for."""
     row = sql.execute("SELECT begun_after FROM looks WHERE name = ?", (name,)).fetchone()
     return None if row is None else Asked(begun_after=row[0])
 
 
-def add(
-    sql: sqlite3.Connection, name: LookName, blob_id: BlobId, *, due_at: float, expires_at: int
-) -> None:
+def add(sql: Sql, name: LookName, blob_id: BlobId, *, due_at: float, expires_at: int) -> None:
     """One more that waits. Raises TooManyRequests, TooManyLooks."""
     (count,) = sql.execute("SELECT count(*) FROM looks WHERE begun_after IS NULL").fetchone()
     if count >= MOST_WAITING:
@@ -72,9 +69,7 @@ def add(
     )
 
 
-def due(
-    sql: sqlite3.Connection, *, now: float, besides: Collection[BlobId]
-) -> list[tuple[int, BlobId]]:
+def due(sql: Sql, *, now: float, besides: Collection[BlobId]) -> list[tuple[int, BlobId]]:
     """Numbers and blobs of those that can begin, the oldest first."""
     rows = sql.execute(
         "SELECT number, blob_id FROM looks WHERE begun_after IS NULL AND due_at <= ? "
@@ -85,7 +80,7 @@ def due(
     return [one for one in found if one[1] not in besides][:BEGUN_AT_ONCE]
 
 
-def begin(sql: sqlite3.Connection, number: int, blob_id: BlobId, *, now: float, after: int) -> None:
+def begin(sql: Sql, number: int, blob_id: BlobId, *, now: float, after: int) -> None:
     """Its blob is due, and its next session draws a sample."""
     sql.execute(
         "UPDATE blobs SET secret = NULL, terms = NULL, due_at = ?, tries = 0, "

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from da_node.coding import BlobId
+from da_node.service.database import Database, Sql
 from sampler.intervals import Interval, Intervals
 from sampler.look import LookName
 from sampler.state import looks
-from sampler.state.database import Database
 from sampler.state.records import (
     Announcement,
     Delivery,
@@ -24,6 +23,7 @@ from sampler.state.records import (
     Stored,
     Waiting,
 )
+from sampler.state.schema import SCHEMA
 
 MOST_UNCERTIFIED: Final = 100_000
 """Uncertified blobs that may wait: about 400 bytes each, 40 MB. A feed that announces more is read
@@ -49,12 +49,12 @@ class State:
     @classmethod
     def open(cls, directory: Path) -> State:
         """The state in a directory, owned by this process. Raises StateInUse, StateFault."""
-        return cls(Database.open(directory))
+        return cls(Database.open(directory, SCHEMA))
 
     @classmethod
     def view(cls, directory: Path) -> State:
         """The state in a directory, for reading, whoever owns it. Raises StateFault."""
-        return cls(Database.view(directory))
+        return cls(Database.view(directory, SCHEMA))
 
     def close(self) -> None:
         """Let go of it. Idempotent."""
@@ -74,9 +74,11 @@ class State:
         too many uncertified ones wait already.
 
         A blob known before is sampled anew only where it got its first certificate, or a later
-        expiry. A crash here leaves the stretch unread and its blobs unknown, or neither.
+        expiry. A crash here leaves the stretch unread and its blobs unknown, or neither. So does a
+        machine's that comes before the next durable step, without which nothing is asked: the feed
+        has them still.
         """
-        with self._database.transaction() as sql:
+        with self._database.transaction(is_durable=False) as sql:
             fresh = sum(one.lane is Lane.UNCERTIFIED for one in found)
             if fresh and _uncertified(sql) + fresh > MOST_UNCERTIFIED:
                 return False
@@ -176,9 +178,9 @@ class State:
 
     def certify(self, blob_id: BlobId, certificate: bytes, expires_at: int) -> None:
         """A valid certificate was found for a blob that had none. A crash before this finds it
-        again.
+        again, and so does a machine's before the next durable step.
         """
-        with self._database.transaction() as sql:
+        with self._database.transaction(is_durable=False) as sql:
             sql.execute(
                 "UPDATE blobs SET certificate = ?, expires_at = ?, lane = ? "
                 "WHERE blob_id = ? AND certificate IS NULL",
@@ -445,24 +447,24 @@ class State:
         return gone
 
 
-def _covered(sql: sqlite3.Connection, node_id: str) -> Intervals:
+def _covered(sql: Sql, node_id: str) -> Intervals:
     rows = sql.execute("SELECT after, upto FROM intervals WHERE node_id = ?", (node_id,))
     return Intervals.of(Interval(after, upto) for after, upto in rows)
 
 
-def _last_cursor(sql: sqlite3.Connection) -> int:
+def _last_cursor(sql: Sql) -> int:
     row = sql.execute("SELECT seq FROM sqlite_sequence WHERE name = 'verdicts'").fetchone()
     return 0 if row is None else int(row[0])
 
 
-def _uncertified(sql: sqlite3.Connection) -> int:
+def _uncertified(sql: Sql) -> int:
     (count,) = sql.execute(
         "SELECT count(*) FROM blobs WHERE lane = ? AND due_at IS NOT NULL", (Lane.UNCERTIFIED,)
     ).fetchone()
     return int(count)
 
 
-def _announce(sql: sqlite3.Connection, one: Announcement, now: float) -> None:
+def _announce(sql: Sql, one: Announcement, now: float) -> None:
     row = sql.execute(
         "SELECT expires_at, certificate, tries, due_at FROM blobs WHERE blob_id = ?",
         (one.blob_id,),
@@ -497,7 +499,7 @@ def _announce(sql: sqlite3.Connection, one: Announcement, now: float) -> None:
     )
 
 
-def _delete(sql: sqlite3.Connection, table: str, condition: str, value: int) -> int:
+def _delete(sql: Sql, table: str, condition: str, value: int) -> int:
     key = {"samples": "rowid", "verdicts": "cursor", "blobs": "number", "looks": "number"}[table]
     return sql.execute(
         f"DELETE FROM {table} WHERE {key} IN "
@@ -506,7 +508,7 @@ def _delete(sql: sqlite3.Connection, table: str, condition: str, value: int) -> 
     ).rowcount
 
 
-def _shrink(sql: sqlite3.Connection, most_bytes: int) -> int:
+def _shrink(sql: Sql, most_bytes: int) -> int:
     (total,) = sql.execute("SELECT total(length(body)) FROM samples").fetchone()
     excess = int(total) - most_bytes
     if excess <= 0:

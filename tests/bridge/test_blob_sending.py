@@ -14,7 +14,7 @@ from small_chain import GWEI, TARGET, SmallChain
 
 from bridge_client.errors import FeeTooHigh, JournalFault, OtherIntent
 from bridge_client.journal import Journal, JournalThread
-from bridge_client.journal import database as tables
+from bridge_client.journal.schema import SCHEMA
 from bridge_client.life import Policy, State
 from bridge_client.transactions import Call
 from da_node.service import Bug
@@ -161,8 +161,8 @@ async def test_killed_after_any_durable_step_the_blobs_are_posted_once(
 
 async def test_a_journal_of_version_one_is_brought_on(small: SmallChain, tmp_path: Path) -> None:
     """As one of before is: with an intent in it that was not sent."""
-    old = sqlite3.connect(tmp_path / tables.FILE)
-    old.executescript(tables._TABLES + "; PRAGMA user_version = 1")
+    old = sqlite3.connect(tmp_path / SCHEMA.file)
+    old.executescript(SCHEMA.steps[0] + "; PRAGMA user_version = 1")
     old.execute("INSERT INTO chain VALUES (1, 31337, ?, 0)", (small.blocks[0].hash,))
     old.execute(
         "INSERT INTO intents (purpose, account, nonce, target, data, value, gas, state) "

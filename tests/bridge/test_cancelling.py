@@ -20,7 +20,7 @@ from bridge_client.errors import (
     L1TooSlow,
     NothingToCancel,
 )
-from bridge_client.journal.database import FILE
+from bridge_client.journal.schema import SCHEMA
 from bridge_client.life import Policy, State
 from bridge_client.sidecar import Sidecar
 from bridge_client.transactions import Call
@@ -245,7 +245,7 @@ async def test_killed_at_any_durable_step_a_cancelling_goes_on(
 
 async def test_a_journal_of_before_is_brought_on(small: SmallChain, tmp_path: Path) -> None:
     await stuck(small, tmp_path)
-    with sqlite3.connect(tmp_path / FILE) as sql:
+    with sqlite3.connect(tmp_path / SCHEMA.file) as sql:
         sql.execute("ALTER TABLE attempts DROP COLUMN cancels")
         sql.execute("PRAGMA user_version = 2")
     sql.close()

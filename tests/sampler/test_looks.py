@@ -177,6 +177,7 @@ def test_a_state_from_before_there_were_looks_gets_them(tmp_path: Path, state: S
     heard(state, 1)
     with state._database.transaction() as sql:
         sql.execute("DROP TABLE looks")
+        sql.execute("PRAGMA user_version = 1")
     with pytest.raises(StateFault):
         state.look(named(7))
     state.close()
