@@ -167,7 +167,7 @@ async def _deployed(cast: _Cast) -> Settlement:
         proposal_bond_wei=ETHER,
         point_bond_wei=ETHER // 1000,
         row_bond_wei=ETHER // 10_000,
-        forced_fee_wei=0,
+        forced_fee_wei=ETHER // 1000,
         stake_wei=ETHER,
         exit_delay_s=3600,
     )

@@ -191,7 +191,7 @@ def test_points_are_named_in_order_within_bounds_and_paid_for(settled: Settled) 
         paid = len(points) * POINT_BOND if value is None else value
         return str(why_not(settled, "challenge", 0, BLOB_ID, points, value=paid).name)
 
-    assert why([]) == "TooManyPoints"
+    assert why([]) == "NoPoints"
     assert why(list(range(17))) == "TooManyPoints"
     assert why([8192]) == "PointOutOfRange"
     assert why([5, 5]) == "PointsOutOfOrder"
@@ -254,10 +254,10 @@ def test_points_that_the_chain_draws_can_be_answered(settled: Settled, count: in
 
 
 def test_so_many_drawn_and_no_more(settled: Settled) -> None:
-    for count in (0, 17):
+    for count, name in ((0, "NoPoints"), (17, "TooManyPoints")):
         asked = (0, BLOB_ID, count)
         refusal = why_not(settled, "challengeDrawn", *asked, value=count * POINT_BOND)
-        assert refusal.name == "TooManyPoints"
+        assert refusal.name == name
 
 
 def test_what_an_answer_earns_grows_with_what_it_costs(settled: Settled) -> None:

@@ -329,21 +329,3 @@ def test_a_statement_is_of_one_chain_contract_and_batch(chain: Chain, echo: Depl
         for batch in (1, 2)
     }
     assert len(statements) == 4
-
-
-@pytest.mark.parametrize(
-    ("change", "name"),
-    [
-        ({"quorum": 0}, "quorum"),
-        ({"objectors": 0}, "objectors"),
-        ({"responseWindow_s": 0}, "responseWindow_s"),
-        ({"margin_s": DAY - 1}, "margin_s"),
-    ],
-)
-def test_a_settlement_that_could_not_hold_is_not_deployed(
-    chain: Chain, change: dict[str, int], name: str
-) -> None:
-    address = chain.accounts[0]
-    config = CONFIG | {"verifier": address, "samplers": address, "owner": address} | change
-    refusal = chain.refused_creation("BatchSettlement", tuple(config.values()), [])
-    assert (refusal.name, refusal.operands) == ("BadConfiguration", (name,))

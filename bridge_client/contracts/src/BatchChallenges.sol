@@ -24,7 +24,10 @@ abstract contract BatchChallenges is BatchLedger {
     error ChallengePeriodOver(uint256 end);
     error PointsOutOfOrder(uint256 position);
     error PointOutOfRange(uint256 value, uint256 bound);
+    error NoPoints();
     error TooManyPoints(uint256 value, uint256 bound);
+    error PositionOutOfRange(uint256 value, uint256 bound);
+    error RowsOutOfRange(uint256 value, uint256 bound);
     error ChallengeClosed(uint256 challengeId);
     error AlreadyAnswered(uint256 challengeId, uint256 position);
     error ResponseWindowOver(uint256 deadline);
@@ -88,7 +91,8 @@ abstract contract BatchChallenges is BatchLedger {
         uint256 end = batch.proposedAt + _config.challengePeriod_s;
         if (block.timestamp >= end) revert ChallengePeriodOver(end);
         uint256 count = points.length;
-        if (count == 0 || count > MAX_POINTS_A_CHALLENGE) {
+        if (count == 0) revert NoPoints();
+        if (count > MAX_POINTS_A_CHALLENGE) {
             revert TooManyPoints(count, MAX_POINTS_A_CHALLENGE);
         }
         uint256 bondPerPoint = bondOf(batch.rows);
@@ -125,7 +129,8 @@ abstract contract BatchChallenges is BatchLedger {
     ) external {
         Challenge storage asked = _challenges[challengeId];
         Batch storage batch = _batches[asked.batchId];
-        if (position >= asked.count) revert ChallengeClosed(challengeId);
+        if (asked.count == 0) revert ChallengeClosed(challengeId);
+        if (position >= asked.count) revert PositionOutOfRange(position, asked.count - 1);
         if (asked.answered >> position & 1 != 0) revert AlreadyAnswered(challengeId, position);
         if (block.timestamp > asked.deadline) revert ResponseWindowOver(asked.deadline);
         uint256 point = asked.points >> 16 * position & 0xffff;
@@ -176,6 +181,7 @@ abstract contract BatchChallenges is BatchLedger {
 
     /// @notice What challenging a point of a blob of so many rows costs, and answering it earns.
     function bondOf(uint256 rows) public view returns (uint256) {
+        if (rows > PointOpening.MAX_ROWS) revert RowsOutOfRange(rows, PointOpening.MAX_ROWS);
         return uint256(_config.pointBondWei) + rows * uint256(_config.rowBondWei);
     }
 

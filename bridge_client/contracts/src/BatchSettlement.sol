@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Asked} from "./Asked.sol";
 import {BatchChallenges} from "./BatchChallenges.sol";
 import {BatchVerdicts} from "./BatchVerdicts.sol";
 import {CertificateVerifier} from "./CertificateVerifier.sol";
 import {ForcedInbox} from "./ForcedInbox.sol";
 import {PointOpening} from "./PointOpening.sol";
+import {SamplerRegistry} from "./SamplerRegistry.sol";
 
 /// @title A rollup's batches on L1: proposed, doubted, final.
 /// @notice The way of a batch: `propose` with a certificate; samplers' `submitVerdicts`; whoever
@@ -21,6 +23,8 @@ contract BatchSettlement is BatchVerdicts, BatchChallenges, ForcedInbox {
     }
 
     error BadConfiguration(string name);
+    error ShortDelay(address owner, uint256 delay_s, uint256 challengePeriod_s);
+    error ZeroAddress(string name);
     error NotAuthorized(address caller);
     error RepeatedProposal(uint256 height);
     error StaleProposal(uint256 height, uint256 next);
@@ -62,22 +66,75 @@ contract BatchSettlement is BatchVerdicts, BatchChallenges, ForcedInbox {
     constructor(Config memory config_, address[] memory sequencers)
         ForcedInbox(config_.forcedFeeWei)
     {
-        if (config_.quorum == 0) revert BadConfiguration("quorum");
-        if (config_.objectors == 0) revert BadConfiguration("objectors");
-        if (config_.responseWindow_s == 0) revert BadConfiguration("responseWindow_s");
-        // a challenge of the last moment is over while the blob is still there to answer it
-        if (config_.margin_s < config_.responseWindow_s) revert BadConfiguration("margin_s");
+        _requireFigures(config_);
+        _requireParties(config_);
         _config = config_;
         lastSequencedAt = block.timestamp;
         for (uint256 i = 0; i < sequencers.length; ++i) {
-            isSequencer[sequencers[i]] = true;
-            emit SequencerSet(sequencers[i], true);
+            _setSequencer(sequencers[i], true);
         }
+    }
+
+    /// @dev Figures that fit each other. Zero bonds would make withholding and doubting free.
+    function _requireFigures(Config memory config_) private pure {
+        if (config_.quorum == 0) revert BadConfiguration("quorum");
+        if (config_.objectors == 0) revert BadConfiguration("objectors");
+        if (config_.challengePeriod_s == 0) revert BadConfiguration("challengePeriod_s");
+        if (config_.responseWindow_s == 0) revert BadConfiguration("responseWindow_s");
+        // a challenge of the last moment is over while the blob is still there to answer it
+        if (config_.margin_s < config_.responseWindow_s) revert BadConfiguration("margin_s");
+        // no keyset keeps a blob for longer than 2^32 seconds: all certificates would expire too soon
+        uint256 longest = type(uint32).max - RELIANCE_MARGIN_S;
+        if (config_.challengePeriod_s > longest) revert BadConfiguration("challengePeriod_s");
+        if (config_.margin_s > longest - config_.challengePeriod_s) {
+            revert BadConfiguration("margin_s");
+        }
+        if (config_.verdictLifetime_s == 0) revert BadConfiguration("verdictLifetime_s");
+        if (config_.proposalBondWei == 0) revert BadConfiguration("proposalBondWei");
+        if (config_.pointBondWei == 0) revert BadConfiguration("pointBondWei");
+    }
+
+    /// @dev Contracts that are what they should be. Whoever governs them is either a timelock whose
+    /// delay is longer than the challenge period, so that people are out before a change counts, or
+    /// an account, which is for development; a contract of another kind shows no delay.
+    function _requireParties(Config memory config_) private view {
+        (CertificateVerifier verifier, SamplerRegistry samplers) =
+            (config_.verifier, config_.samplers);
+        (bool isVerifier,) = Asked.word(address(verifier), verifier.registrar.selector);
+        if (!isVerifier) revert BadConfiguration("verifier");
+        (bool isRegistry, uint256 most) =
+            Asked.word(address(samplers), samplers.MAX_SAMPLERS.selector);
+        if (!isRegistry) revert BadConfiguration("samplers");
+        // more samplers than there can be would never agree
+        if (config_.quorum > most) revert BadConfiguration("quorum");
+        if (config_.objectors > most) revert BadConfiguration("objectors");
+        // a sampler's stake is still there when a batch that it spoke for is over
+        uint256 period_s = config_.challengePeriod_s;
+        if (samplers.exitDelay_s() <= period_s) revert BadConfiguration("exitDelay_s");
+        address stateVerifier = address(config_.stateVerifier);
+        if (stateVerifier != address(0) && stateVerifier.code.length == 0) {
+            revert BadConfiguration("stateVerifier");
+        }
+        if (config_.owner == address(0)) revert BadConfiguration("owner");
+        _requireSlow(config_.owner, period_s);
+        _requireSlow(verifier.registrar(), period_s);
+        _requireSlow(samplers.owner(), period_s);
+    }
+
+    function _requireSlow(address governor, uint256 period_s) private view {
+        if (governor.code.length == 0) return;
+        uint256 delay_s = Asked.delayOf(governor);
+        if (delay_s <= period_s) revert ShortDelay(governor, delay_s, period_s);
     }
 
     /// @notice Let an account propose, or no longer.
     function setSequencer(address sequencer, bool isAllowed) external {
         if (msg.sender != _config.owner) revert NotAuthorized(msg.sender);
+        _setSequencer(sequencer, isAllowed);
+    }
+
+    function _setSequencer(address sequencer, bool isAllowed) private {
+        if (sequencer == address(0)) revert ZeroAddress("sequencer");
         isSequencer[sequencer] = isAllowed;
         emit SequencerSet(sequencer, isAllowed);
     }

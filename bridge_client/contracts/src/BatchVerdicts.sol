@@ -14,6 +14,8 @@ abstract contract BatchVerdicts is BatchLedger {
         uint64 time;
     }
 
+    error NoVerdicts();
+    error SignatureCount(uint256 value, uint256 expected);
     error NotSampler(address signer);
     error OtherBlob(bytes32 blobId, bytes32 keysetHash);
     error Inconclusive(uint256 verdict);
@@ -39,6 +41,10 @@ abstract contract BatchVerdicts is BatchLedger {
         bytes[] calldata signatures
     ) external {
         uint256 batchId = _pending(height);
+        if (verdicts.length == 0) revert NoVerdicts();
+        if (signatures.length != verdicts.length) {
+            revert SignatureCount(signatures.length, verdicts.length);
+        }
         for (uint256 i = 0; i < verdicts.length; ++i) {
             address sampler = verdicts[i].signerOf(signatures[i]);
             if (!_config.samplers.isActive(sampler)) revert NotSampler(sampler);

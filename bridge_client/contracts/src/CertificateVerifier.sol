@@ -52,6 +52,8 @@ contract CertificateVerifier {
         uint64 payloadLength;
     }
 
+    error BadConfiguration(string name);
+    error ZeroAddress(string name);
     error NotAuthorized(address caller);
     error WrongLength(uint256 value, uint256 expected);
     error KeyAtInfinity(uint256 index);
@@ -100,6 +102,8 @@ contract CertificateVerifier {
     mapping(bytes32 keysetHash => Keyset) private _keysets;
 
     constructor(bytes32 networkId_, address registrar_, address guardian_) {
+        if (registrar_ == address(0)) revert BadConfiguration("registrar");
+        if (guardian_ == address(0)) revert BadConfiguration("guardian");
         networkId = networkId_;
         registrar = registrar_;
         guardian = guardian_;
@@ -216,6 +220,7 @@ contract CertificateVerifier {
 
     /// @notice Another guardian.
     function setGuardian(address guardian_) external onlyRegistrar {
+        if (guardian_ == address(0)) revert ZeroAddress("guardian");
         guardian = guardian_;
         emit GuardianChanged(guardian_);
     }

@@ -21,6 +21,7 @@ abstract contract ForcedInbox {
         bytes32[] path;
     }
 
+    error ZeroFee();
     error WrongFee(uint256 value, uint256 expected);
     error BeyondInbox(uint256 value, uint256 bound);
     error TooManyItems(uint256 value, uint256 bound);
@@ -41,6 +42,7 @@ abstract contract ForcedInbox {
     mapping(uint256 count => bytes32) public inboxHash;
 
     constructor(uint256 forcedFeeWei_) {
+        if (forcedFeeWei_ == 0) revert ZeroFee();
         forcedFeeWei = forcedFeeWei_;
     }
 

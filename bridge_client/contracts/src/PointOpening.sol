@@ -24,7 +24,8 @@ library PointOpening {
     uint256 internal constant DATA_POINTS = 4096;
     uint256 internal constant PIECE_BYTES = 31;
     uint256 internal constant HEADER_BYTES = 90;
-    uint256 internal constant MAX_PAYLOAD_BYTES = 1024 * DATA_POINTS * PIECE_BYTES;
+    uint256 internal constant MAX_ROWS = 1024;
+    uint256 internal constant MAX_PAYLOAD_BYTES = MAX_ROWS * DATA_POINTS * PIECE_BYTES;
 
     uint256 private constant ROOT_AT = 10;
     uint256 private constant COMMITMENT_AT = ROOT_AT + 32;

@@ -25,6 +25,8 @@ contract SamplerRegistry {
         uint128 stake;
     }
 
+    error BadConfiguration(string name);
+    error ZeroAddress(string name);
     error NotAuthorized(address caller);
     error WrongStanding(address sampler, Standing value, Standing expected);
     error WrongStake(uint256 value, uint256 expected);
@@ -49,6 +51,10 @@ contract SamplerRegistry {
     mapping(address sampler => Sampler) public samplers;
 
     constructor(address owner_, uint128 stakeWei_, uint32 exitDelay_s_) {
+        if (owner_ == address(0)) revert BadConfiguration("owner");
+        if (stakeWei_ == 0) revert BadConfiguration("stakeWei");
+        // else a sampler would be away with its stake before anybody could show a contradiction
+        if (exitDelay_s_ == 0) revert BadConfiguration("exitDelay_s");
         owner = owner_;
         stakeWei = stakeWei_;
         exitDelay_s = exitDelay_s_;
@@ -57,6 +63,7 @@ contract SamplerRegistry {
     /// @notice Let somebody stake. Who left, and took its stake back, may be admitted again.
     function admit(address sampler) external {
         if (msg.sender != owner) revert NotAuthorized(msg.sender);
+        if (sampler == address(0)) revert ZeroAddress("sampler");
         _require(sampler, Standing.Unknown);
         if (samplerCount == MAX_SAMPLERS) revert TooManySamplers(MAX_SAMPLERS);
         ++samplerCount;

@@ -6,6 +6,7 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 
+import {Asked} from "./Asked.sol";
 import {MerkleTree} from "./MerkleTree.sol";
 
 /// @notice What the bridge asks of a settlement (`BatchSettlement`).
@@ -13,11 +14,6 @@ interface ISettlement {
     function challengePeriod_s() external view returns (uint256);
     function finalWithdrawalsRoot(uint256 height) external view returns (bytes32);
     function force(bytes32 item) external payable returns (uint256 index);
-}
-
-/// @notice What the bridge asks of its owner (OpenZeppelin's `TimelockController`).
-interface ITimelock {
-    function getMinDelay() external view returns (uint256);
 }
 
 /// @title Tokens in escrow for a rollup.
@@ -98,13 +94,21 @@ contract TokenEscrowBridge {
 
     constructor(Config memory config) {
         require(address(config.token).code.length != 0, "BRIDGE_INPUT: token is no contract");
+        (bool isSettlement, uint256 period_s) =
+            Asked.word(address(config.settlement), ISettlement.challengePeriod_s.selector);
+        require(isSettlement, "BRIDGE_INPUT: settlement is none");
         require(config.owner != address(0), "BRIDGE_INPUT: owner is zero");
+        require(config.withdrawalSigner != address(0), "BRIDGE_INPUT: signer is zero");
+        require(config.guardian != address(0), "BRIDGE_INPUT: guardian is zero");
+        require(
+            config.delay_s != 0 && config.delay_s <= type(uint32).max,
+            "BRIDGE_INPUT: delay is zero or above 2^32 seconds"
+        );
         if (config.isBare) {
             require(config.withdrawalSigner == config.owner, "BRIDGE_INPUT: signer is not owner");
         } else {
-            uint256 period_s = config.settlement.challengePeriod_s();
             require(
-                ITimelock(config.owner).getMinDelay() > period_s,
+                Asked.delayOf(config.owner) > period_s,
                 "BRIDGE_INPUT: owner's delay is not longer than the challenge period"
             );
         }
@@ -293,11 +297,13 @@ contract TokenEscrowBridge {
 
     function setWithdrawalSigner(address signer) external onlyOwner {
         require(!isBare, "BRIDGE_STATE: the owner signs itself");
+        require(signer != address(0), "BRIDGE_INPUT: signer is zero");
         withdrawalSigner = signer;
         emit WithdrawalSignerChanged(signer);
     }
 
     function setGuardian(address guardian_) external onlyOwner {
+        require(guardian_ != address(0), "BRIDGE_INPUT: guardian is zero");
         guardian = guardian_;
         emit GuardianChanged(guardian_);
     }
