@@ -73,11 +73,13 @@ class Stage:
             time=lambda: float(self.test.now), sleep=self.sleep, poll_s=step_s, bound_s=bound_s
         )
 
-    def sender(self, number: int, confirmations: int = 1) -> Sender:
-        """Of one of anvil's accounts, on the one journal."""
+    def sender(
+        self, number: int, confirmations: int = 1, journal: JournalThread | None = None
+    ) -> Sender:
+        """Of one of anvil's accounts, on the one journal, or one that stands before it."""
         return Sender(
             self.chain,
-            self.journal,
+            journal or self.journal,
             chain_id=CHAIN_ID,
             key=account(number),
             policy=Policy(confirmations=confirmations),
