@@ -64,6 +64,13 @@ class Stage:
         for _ in range(2):  # a chain that replaces another is longer
             self.test.advance(3)
 
+    def replace_blocks(self, depth: int, *again: tuple[bytes, int]) -> None:
+        """The last blocks are others (`anvil_reorg`): what was in them is forgotten, but for signed
+        transactions that are given with the number of the new block, from 0, that has them.
+        """
+        pairs = [["0x" + raw.hex(), at] for raw, at in again]
+        self.test._rpc("anvil_reorg", depth, pairs)
+
     def waiting(self) -> Waiting:
         return Waiting(clock=lambda: self.test.now, sleep=self.sleep)
 
