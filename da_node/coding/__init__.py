@@ -6,7 +6,7 @@ without the interpreter lock, over as many threads as the caller says; curve wor
 """
 
 from da_node.coding.blob import EncodedBlob, encode, merkle_root_of
-from da_node.coding.column import Column, Point, VerifiedColumn, VerifiedPoint
+from da_node.coding.column import Column, ColumnFrame, Point, VerifiedColumn, VerifiedPoint
 from da_node.coding.header import Header
 from da_node.coding.kzg import Kzg, LocalKzg, local_prover, local_verifier
 from da_node.coding.parameters import (
@@ -43,6 +43,7 @@ from da_node.coding.recovery import recover, recover_from_points
 from da_node.coding.values import BlobId, Commitment, MerkleRoot, Proof
 from da_node.coding.verify import (
     readmit_column,
+    readmit_frame,
     readmit_point,
     verify_columns,
     verify_many,
@@ -68,6 +69,7 @@ __all__ = [
     "ROW_BYTES",
     "BlobId",
     "Column",
+    "ColumnFrame",
     "Commitment",
     "EncodedBlob",
     "Header",
@@ -92,6 +94,7 @@ __all__ = [
     "payload_of",
     "point_bytes",
     "readmit_column",
+    "readmit_frame",
     "readmit_point",
     "recover",
     "recover_from_points",

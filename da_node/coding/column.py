@@ -186,3 +186,23 @@ class VerifiedColumn(Column):
             header=self.header,
             check=CHECKED,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnFrame:
+    """All of a verified column but its leaves: what its points are admitted and proven by."""
+
+    header: Header
+    index: int
+    """0 … 127."""
+    path: bytes
+    """Siblings from the column's subtree to the root, 7·32 bytes."""
+    levels: tuple[bytes, ...]
+    """The subtree: its 64 leaf hashes first, its root last. It climbs to the header's root."""
+    cell: bytes
+    """The column's cell of the aggregate row, 2048 bytes."""
+    proof: Proof
+    check: InitVar[object]
+
+    def __post_init__(self, check: object) -> None:
+        require_checked(check)

@@ -7,7 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, overload
 
 from da_node.coding import _kernel
-from da_node.coding.column import CHECKED, Bytes, Column, Point, VerifiedColumn, VerifiedPoint
+from da_node.coding.column import (
+    CHECKED,
+    Bytes,
+    Column,
+    ColumnFrame,
+    Point,
+    VerifiedColumn,
+    VerifiedPoint,
+)
 from da_node.coding.header import Header
 from da_node.coding.kzg import Kzg, local_verifier
 from da_node.coding.merkle import (
@@ -18,7 +26,9 @@ from da_node.coding.merkle import (
     path_in,
 )
 from da_node.coding.parameters import (
+    CELL_BYTES,
     COLUMN_PATH_HASHES,
+    COLUMNS,
     ELEMENT_BYTES,
     HASH_BYTES,
     POINTS_PER_COLUMN,
@@ -32,6 +42,7 @@ from da_node.errors import (
     BadProof,
     EmptyBatch,
     ForeignItem,
+    IndexOutOfRange,
     NonCanonicalElement,
     WrongLength,
 )
@@ -123,32 +134,63 @@ def readmit_column(
     return candidate
 
 
-def readmit_point(
-    header: Header,
-    index: int,
-    leaf: Bytes,
-    path: bytes,
-    proof: Proof,
-    leaf_hashes: bytes,
-    cell: bytes,
-) -> VerifiedPoint:
-    """A point of a stored column, from its leaf and what lies beside the column's leaves.
+def readmit_frame(
+    header: Header, index: int, path: bytes, proof: Proof, leaf_hashes: bytes, cell: bytes
+) -> ColumnFrame:
+    """What lies beside the leaves of a stored column, checked again without curve work.
 
-    `path` is the column's, 7 hashes; `leaf_hashes` the column's 64. Raises as readmit_column.
+    Its leaf hashes climb to the header's root, so they are those of the leaves that were verified.
+    Cell and proof are taken as they are: their keeper guards them by a checksum.
+    Raises WrongLength, IndexOutOfRange, BadPath.
     """
-    if len(leaf_hashes) != POINTS_PER_COLUMN * HASH_BYTES:
-        raise WrongLength(
-            what="leaf hashes", value=len(leaf_hashes), expected=POINTS_PER_COLUMN * HASH_BYTES
-        )
+    if not 0 <= index < COLUMNS:
+        raise IndexOutOfRange(unit="column", value=index, bound=COLUMNS - 1)
+    for what, data, expected in (
+        ("leaf hashes", leaf_hashes, POINTS_PER_COLUMN * HASH_BYTES),
+        ("column path", path, COLUMN_PATH_HASHES * HASH_BYTES),
+        ("aggregate cell", cell, CELL_BYTES),
+    ):
+        if len(data) != expected:
+            raise WrongLength(what=what, value=len(data), expected=expected)
     levels = levels_above(leaf_hashes)
-    point = Point(
+    if climb(levels[-1], index, path) != header.merkle_root:
+        raise BadPath(item=0, unit="column", index=index, root=header.merkle_root.hex0x)
+    return ColumnFrame(
+        header=header,
         index=index,
-        leaf=leaf,
-        path=path_in(levels, index % POINTS_PER_COLUMN) + path,
+        path=path,
+        levels=tuple(levels),
         cell=cell,
         proof=proof,
+        check=CHECKED,
     )
-    return _checked_point(0, header, point)
+
+
+def readmit_point(frame: ColumnFrame, offset: int, leaf: Bytes) -> VerifiedPoint:
+    """Point `offset` (0 … 63) of a stored column, from its leaf and what lies beside the leaves.
+
+    Raises IndexOutOfRange, WrongLength, NonCanonicalElement, BadPath, BadCell.
+    """
+    if not 0 <= offset < POINTS_PER_COLUMN:
+        raise IndexOutOfRange(unit="point", value=offset, bound=POINTS_PER_COLUMN - 1)
+    header, index = frame.header, frame.index * POINTS_PER_COLUMN + offset
+    width = leaf_bytes(header.row_count)
+    leaf = _unwritable(leaf)
+    _require_length(0, "point", index, leaf, width)
+    _require_canonical(0, "point", index, leaf)
+    at = offset * HASH_BYTES
+    if leaf_hashes(leaf, width) != frame.levels[0][at : at + HASH_BYTES]:
+        raise BadPath(item=0, unit="point", index=index, root=header.merkle_root.hex0x)
+    _require_entry(0, header, index, leaf, frame.cell)
+    return VerifiedPoint(
+        index=index,
+        leaf=leaf,
+        path=path_in(frame.levels, offset) + frame.path,
+        cell=frame.cell,
+        proof=frame.proof,
+        header=header,
+        check=CHECKED,
+    )
 
 
 def _check_item(numbered: Numbered) -> VerifiedItem:
@@ -188,9 +230,7 @@ def _checked_point(item: int, header: Header, point: Point) -> VerifiedPoint:
     _require_canonical(item, "point", point.index, leaf)
     if climb(leaf_hashes(leaf, width), point.index, point.path) != header.merkle_root:
         raise BadPath(item=item, unit="point", index=point.index, root=header.merkle_root.hex0x)
-    entry = point.index % POINTS_PER_COLUMN * ELEMENT_BYTES
-    if combine(header, leaf, 1) != point.cell[entry : entry + ELEMENT_BYTES]:
-        raise BadCell(item=item, index=point.index)
+    _require_entry(item, header, point.index, leaf, point.cell)
     return VerifiedPoint(
         index=point.index,
         leaf=leaf,
@@ -200,6 +240,13 @@ def _checked_point(item: int, header: Header, point: Point) -> VerifiedPoint:
         header=header,
         check=CHECKED,
     )
+
+
+def _require_entry(item: int, header: Header, index: int, leaf: Bytes, cell: bytes) -> None:
+    """A point's entry of its column's cell is what its leaf combines to. Raises BadCell."""
+    entry = index % POINTS_PER_COLUMN * ELEMENT_BYTES
+    if combine(header, leaf, 1) != cell[entry : entry + ELEMENT_BYTES]:
+        raise BadCell(item=item, index=index)
 
 
 def combine(header: Header, leaves: Bytes, points: int) -> bytes:

@@ -2,7 +2,7 @@
 
 From the bottom up: `layout` (keys), `records` and `pieces` (values) are pure; `door` says what
 is asked of a database, `database` is RocksDB behind it; `ledger` is what the store keeps in
-memory, `writer` the one thread that writes, `fairness` how it lets others run; `reading`,
+memory, `writer` the one thread that writes; `warm` is what was read a moment ago; `reading`,
 `putting`, `certifying` and `pruning` are what is done with them, and `Store` is the whole.
 
 What is on disk is not believed: a value that fails its checksum or its verification is a missing

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from da_node.coding import (
@@ -20,11 +21,13 @@ from da_node.coding import (
     ELEMENT_BYTES,
     POINTS_PER_COLUMN,
     PROOF_BYTES,
+    ColumnFrame,
     Header,
     Proof,
     VerifiedColumn,
     VerifiedPoint,
     readmit_column,
+    readmit_frame,
     readmit_point,
 )
 from da_node.errors import BadData
@@ -36,6 +39,9 @@ GROUP_BYTES: Final = 64 * 1024
 
 KEY_AND_ENTRY_BYTES: Final = 128
 """Each piece's key (40 bytes), and the database's own bookkeeping for it, rounded up."""
+
+FRAME_BYTES: Final = 8 * 1024
+"""A column's frame in memory: a tree of 127 hashes, the cell, path and proof, and the objects."""
 
 _VERSION: Final = b"\x01"
 _HASH_BYTES: Final = 32
@@ -112,17 +118,39 @@ def assemble_column(
         raise Damaged(reason=str(error)) from error
 
 
-def assemble_point(header: Header, point: int, side: bytes, group: bytes) -> VerifiedPoint:
-    """A point from part 0 and its group, verified. Damaged if they are not what was stored."""
-    beside = _parse_side(header, point // POINTS_PER_COLUMN, side)
-    place = place_of_point(header.row_count, point % POINTS_PER_COLUMN)
-    leaf = group[place.offset : place.offset + place.length]
-    try:
-        return readmit_point(
-            header, point, leaf, beside.path, beside.proof, beside.leaf_hashes, beside.cell
-        )
-    except BadData as error:
-        raise Damaged(reason=str(error)) from error
+@dataclass(frozen=True, slots=True)
+class LeafGroup:
+    """A group of a column's leaves, as stored, and what proves them: any of its points."""
+
+    frame: ColumnFrame
+    leaves: bytes
+    """Nothing is known of a leaf before its point is asked for."""
+
+    @classmethod
+    def assemble(cls, header: Header, index: int, side: bytes, leaves: bytes) -> LeafGroup:
+        """From part 0 and the group. Damaged if part 0 is not what was stored."""
+        beside = _parse_side(header, index, side)
+        try:
+            frame = readmit_frame(
+                header, index, beside.path, beside.proof, beside.leaf_hashes, beside.cell
+            )
+        except BadData as error:
+            raise Damaged(reason=str(error)) from error
+        return cls(frame, leaves)
+
+    def point(self, offset: int) -> VerifiedPoint:
+        """The column's point at `offset`, verified. Damaged if it is not what was stored."""
+        place = place_of_point(self.frame.header.row_count, offset)
+        leaf = self.leaves[place.offset : place.offset + place.length]
+        try:
+            return readmit_point(self.frame, offset, leaf)
+        except BadData as error:
+            raise Damaged(reason=str(error)) from error
+
+    @property
+    def held_bytes(self) -> int:
+        """What it takes in memory, rounded up."""
+        return len(self.leaves) + FRAME_BYTES
 
 
 class _Side(NamedTuple):

@@ -17,8 +17,9 @@ from da_node.store.door import Damaged, Database
 from da_node.store.layout import SIDE_PART, KeyRange, piece_key
 from da_node.store.ledger import PAGE, Ledger, expiries, record_in
 from da_node.store.observer import Observer
-from da_node.store.pieces import assemble_column, assemble_point, part_count, place_of_point
+from da_node.store.pieces import LeafGroup, assemble_column, part_count, place_of_point
 from da_node.store.records import Record
+from da_node.store.warm import Warm
 
 _T = TypeVar("_T")
 
@@ -44,6 +45,8 @@ class Reader:
         self._database = database
         self._ledger = ledger
         self._observer = observer
+        self.warm = Warm()
+        """What is in memory of what was read."""
 
     def stored(self, blob_id: BlobId) -> Record:
         """The blob's record, whether it is still served or not.
@@ -86,10 +89,13 @@ class Reader:
 
         def read(place: Record) -> VerifiedPoint:
             part = place_of_point(place.header.row_count, offset).part
-            side, group = self._pieces(place, index, SIDE_PART, part)
-            return assemble_point(place.header, point, side, group)
+            side, leaves = self._pieces(place, index, SIDE_PART, part)
+            group = LeafGroup.assemble(place.header, index, side, leaves)
+            found = group.point(offset)
+            self.warm.keep(place, point, group)
+            return found
 
-        return self._read(record, index, read)
+        return self.warm.point(record, point) or self._read(record, index, read)
 
     def pledges(self, bucket: Bucket, blob_id: BlobId) -> list[bytes]:
         """What was pledged for a blob until the expiry of a bucket."""

@@ -196,6 +196,7 @@ class Store:
         self._writer.submit(lambda log: self._pruning.mark(log, plan.low_water))
         for keys in self._writer.submit(lambda log: self._pruning.delete(log, now)):
             self._database.compact(keys)
+        self._reader.warm.clear()  # what is deleted is in memory no longer than on disk
         return plan
 
     def probe(self) -> None:
@@ -239,6 +240,22 @@ class Store:
     def read_point(self, record: Record, point: int) -> VerifiedPoint | None:
         """A point, verified, without reading the rest of its column; None as for a column."""
         return self._reader.point(record, point)
+
+    def warm_points(
+        self, blob_id: BlobId, points: Sequence[int]
+    ) -> tuple[Record, list[VerifiedPoint]] | None:
+        """Points of groups that were read a moment ago, from memory alone: waits for no disk.
+
+        With the record under which they were read, which may have moved to a later expiry since.
+        None if one of them is not there, or the blob is not served any more as far as is known.
+        """
+        warm = self._reader.warm
+        record = warm.record(blob_id)
+        if record is None or not is_served(record.expires_at, self._clock()):
+            return None
+        found = [warm.point(record, point) for point in points]
+        held = [point for point in found if point is not None]
+        return (record, held) if len(held) == len(found) else None
 
     def pledges(self, blob_id: BlobId, expires_at: int) -> list[bytes]:
         """What was pledged for a blob until `expires_at`, in order. StoreFault."""

@@ -59,19 +59,32 @@ async def test_all_columns_may_be_asked_for_at_once(running: Running, blob: Enco
     )
 
 
-@pytest.mark.parametrize(("unit", "index"), [("columns?index=5,6", 6), ("points?point=320,384", 6)])
+@pytest.mark.parametrize("unit", ["columns?index=5,6", "points?point=320,384"])
 async def test_what_is_damaged_is_rebuilt_and_healed(
-    running: Running, blob: EncodedBlob, unit: str, index: int
+    running: Running, blob: EncodedBlob, unit: str
 ) -> None:
     await running.post(PAYLOAD)
     node = running.node
     record = await node.reading.record(blob.blob_id)
-    whole = (await running.get(f"/v1/blobs/{blob.blob_id.hex0x}/{unit}"))[1]
-    damage(node, record, index)
+    damage(node, record, 6)
     fields, body = await running.get(f"/v1/blobs/{blob.blob_id.hex0x}/{unit}")
-    assert body == whole
+    whole = blob.column if "columns" in unit else blob.point
+    asked = [int(index) for index in unit.partition("=")[2].split(",")]
+    assert body == b"".join(whole(index).serialize() for index in asked)
     assert "holdfast-missing" not in fields
-    await eventually(lambda: is_sound(node, record, index))
+    await eventually(lambda: is_sound(node, record, 6))
+
+
+async def test_points_read_a_moment_ago_are_answered_alike_until_their_blob_expires(
+    running: Running, blob: EncodedBlob
+) -> None:
+    expires_at = (await running.post(PAYLOAD))["expires_at"]
+    path = f"/v1/blobs/{blob.blob_id.hex0x}/points?point=65,70"
+    first = await running.get(path)
+    lose(running.node, await running.node.reading.record(blob.blob_id), 1)
+    assert await running.get(path) == first  # no disk is asked
+    running.clock.now = expires_at
+    assert b'"code":"pruned"' in (await running.get(path, 410))[1]
 
 
 async def test_what_cannot_be_rebuilt_is_named_and_its_neighbours_are_not_failed(

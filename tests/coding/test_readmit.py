@@ -10,13 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from da_node.coding import (
+    ColumnFrame,
     Proof,
     VerifiedColumn,
     VerifiedPoint,
     readmit_column,
+    readmit_frame,
     readmit_point,
 )
-from da_node.errors import BadCell, BadData, BadPath, IndexOutOfRange, WrongLength
+from da_node.errors import (
+    BadCell,
+    BadData,
+    BadPath,
+    IndexOutOfRange,
+    NonCanonicalElement,
+    WrongLength,
+)
 
 SOURCE = blob(THREE_ROWS)
 COLUMN = SOURCE.column(40)
@@ -34,16 +43,20 @@ def stored(**changed: Any) -> VerifiedColumn:
     return readmit_column(SOURCE.header, **kept | changed)
 
 
-def stored_point(offset: int = 9, **changed: Any) -> VerifiedPoint:
+def stored_frame(**changed: Any) -> ColumnFrame:
     kept: dict[str, Any] = {
-        "index": 64 * COLUMN.index + offset,
-        "leaf": bytes(COLUMN.point(offset).leaf),
+        "index": COLUMN.index,
         "path": COLUMN.path,
         "proof": COLUMN.proof,
         "leaf_hashes": COLUMN.leaf_hashes,
         "cell": COLUMN.cell,
     }
-    return readmit_point(SOURCE.header, **kept | changed)
+    return readmit_frame(SOURCE.header, **kept | changed)
+
+
+def stored_point(offset: int = 9, leaf: bytes | None = None, **changed: Any) -> VerifiedPoint:
+    kept = bytes(COLUMN.point(9).leaf) if leaf is None else leaf
+    return readmit_point(stored_frame(**changed), offset, kept)
 
 
 def flipped(data: bytes, position: int) -> bytes:
@@ -71,7 +84,8 @@ def test_a_column_is_admitted_as_it_was(length: int) -> None:
 
 def test_a_point_is_admitted_from_its_leaf_alone() -> None:
     for offset in range(64):
-        assert stored_point(offset) == COLUMN.point(offset)
+        point = COLUMN.point(offset)
+        assert stored_point(offset, bytes(point.leaf)) == point
 
 
 @many
@@ -82,10 +96,11 @@ def test_a_column_with_a_changed_byte_is_refused(field: str, at: int) -> None:
 
 
 @many
-@given(field=st.sampled_from(["leaf", "path"]), at=st.integers(0, 9999))
+@given(field=st.sampled_from(["leaf", "path", "leaf_hashes"]), at=st.integers(0, 9999))
 def test_a_point_with_a_changed_byte_is_refused(field: str, at: int) -> None:
+    source = COLUMN.point(9) if field == "leaf" else COLUMN
     with pytest.raises(BadData):
-        stored_point(9, **{field: flipped(bytes(getattr(COLUMN.point(9), field))[-224:], at)})
+        stored_point(9, **{field: flipped(bytes(getattr(source, field)), at)})
 
 
 def test_each_fault_has_its_error() -> None:
@@ -106,9 +121,22 @@ def test_each_fault_has_its_error() -> None:
     with pytest.raises(BadPath):
         stored_point(leaf_hashes=flipped(COLUMN.leaf_hashes, 5))
     with pytest.raises(BadPath):
-        stored_point(index=64 * 40 + 10)
+        stored_point(10)
+    with pytest.raises(BadPath):
+        stored_point(index=41)
+    for outside in (-1, 64):
+        with pytest.raises(IndexOutOfRange):
+            stored_point(outside)
     with pytest.raises(IndexOutOfRange):
-        stored_point(index=8192)
+        stored_point(index=128)
+    for short in ("path", "cell"):
+        with pytest.raises(WrongLength):
+            stored_point(**{short: getattr(COLUMN, short)[:-1]})
+    for length in (0, 95, 97):
+        with pytest.raises(WrongLength):
+            stored_point(leaf=bytes(length))
+    with pytest.raises(NonCanonicalElement):
+        stored_point(leaf=b"\xff" * 96)
 
 
 @pytest.mark.parametrize("count", [0, 1, 32, 63, 65, 128])
@@ -116,7 +144,7 @@ def test_a_column_has_64_leaf_hashes(count: int) -> None:
     hashes = (COLUMN.leaf_hashes * 2)[: 32 * count]
     with pytest.raises(BadPath):
         stored(leaf_hashes=hashes)
-    with pytest.raises((BadPath, WrongLength)):
+    with pytest.raises(WrongLength):
         stored_point(leaf_hashes=hashes)
 
 

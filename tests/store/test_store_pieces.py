@@ -16,8 +16,8 @@ from da_node.store.door import Damaged
 from da_node.store.pieces import (
     GROUP_BYTES,
     SIDE_BYTES,
+    LeafGroup,
     assemble_column,
-    assemble_point,
     leaves_per_group,
     part_count,
     pieces_of,
@@ -48,7 +48,7 @@ def test_a_point_is_one_group_and_what_lies_beside(tall_blob: EncodedBlob) -> No
     pieces = dict(pieces_of(tall_blob.column(3)))
     for offset in (0, 31, 32, 63):
         group = pieces[place_of_point(tall_blob.row_count, offset).part]
-        point = assemble_point(tall_blob.header, 3 * 64 + offset, pieces[0], group)
+        point = LeafGroup.assemble(tall_blob.header, 3, pieces[0], group).point(offset)
         assert point.serialize() == tall_blob.point(3 * 64 + offset).serialize()
 
 
@@ -68,9 +68,10 @@ def test_a_flipped_byte_of_a_leaf_is_noticed_in_its_point(tall_blob: EncodedBlob
     place = place_of_point(tall_blob.row_count, 5)
     flipped = bytearray(pieces[place.part])
     flipped[place.offset] ^= 1
+    group = LeafGroup.assemble(tall_blob.header, 3, pieces[0], bytes(flipped))
     with pytest.raises(Damaged, match="point 197"):
-        assemble_point(tall_blob.header, 3 * 64 + 5, pieces[0], bytes(flipped))
-    assemble_point(tall_blob.header, 3 * 64 + 6, pieces[0], bytes(flipped))
+        group.point(5)
+    assert group.point(6) == tall_blob.point(3 * 64 + 6)
 
 
 def test_pieces_that_are_cut_or_too_long_are_noticed(blobs: list[EncodedBlob]) -> None:
@@ -88,7 +89,7 @@ def test_the_pieces_of_another_column_or_blob_are_noticed(blobs: list[EncodedBlo
         with pytest.raises(Damaged):
             _column(blob, 9, other)
         with pytest.raises(Damaged):
-            assemble_point(blob.header, 9 * 64, other[0], other[1])
+            LeafGroup.assemble(blob.header, 9, other[0], other[1])
 
 
 def test_equal_columns_do_not_pass_for_each_other() -> None:
