@@ -24,17 +24,16 @@ from bridge_client.errors import (
     OtherIntent,
     Reverted,
 )
-from bridge_client.journal import Attempt, Intent, Journal, JournalThread, Place
-from bridge_client.l1 import Block, Chain, Receipt
-from bridge_client.life import LIVE, Bump, Policy, Record, Send, State, Step, View, next_step
+from bridge_client.journal import Intent, Journal, JournalThread, Place
+from bridge_client.l1 import Chain, Receipt
+from bridge_client.life import LIVE, Bump, Event, Policy, Record, Send, State, Step, next_step
+from bridge_client.looking import Lookout
 from bridge_client.sidecar import Sidecar, on_network
 from bridge_client.transactions import (
     MOST_GAS,
     Call,
     Fee,
     Signed,
-    created_by,
-    fee_for,
     nothing,
     signed,
 )
@@ -87,6 +86,14 @@ class Sender:
         self._chain_id: Final = chain_id
         self._policy: Final = policy or Policy()
         self._waiting: Final = waiting or Waiting()
+        self._lookout: Final = Lookout(
+            chain,
+            journal,
+            account=key.address,
+            policy=self._policy,
+            clock=self._waiting.clock,
+            most_lag_s=self._waiting.most_lag_s,
+        )
         self._one_at_a_time: Final = asyncio.Lock()
 
     @property
@@ -175,9 +182,9 @@ class Sender:
     ) -> Intent:
         if call.versioned_hashes != (sidecar.versioned_hashes if sidecar else ()):
             raise Bug(reason=f"{purpose}: the sidecar has other blobs than the call names")
-        head = await self._head()
+        head = await self._lookout.head()
         limit = gas or await self._gas(call)
-        fee = self._capped(await self._market(head, call), head.base_fee)
+        fee = self._capped(await self._lookout.market(head, call), head.base_fee)
         least_nonce = await self.chain.nonce(self.account)
         intent = await self._journal.run(
             self._journal.steps.intend,
@@ -245,7 +252,7 @@ class Sender:
         are few.
         """
         while intent.state in LIVE:
-            step = next_step(intent.standing, await self._view(intent), self._policy)
+            step = next_step(intent.standing, await self._lookout.view(intent), self._policy)
             if not isinstance(step, Record | Bump):
                 if isinstance(step, Send):
                     await self._broadcast(intent)
@@ -256,6 +263,9 @@ class Sender:
     async def _taken(self, intent: Intent, step: Step) -> Intent:
         steps = self._journal.steps
         if isinstance(step, Record):
+            if step.event is Event.TAKEN:
+                other = await self._lookout.displacing(intent)
+                _log.error("displaced", purpose=intent.purpose, transaction="0x" + other.hex())
             place = None if step.block is None else Place(number=step.block[0], hash=step.block[1])
             found = await self._journal.run(steps.record, intent.number, step.event, place)
             _log.info("found", purpose=intent.purpose, what=step.event.value)
@@ -267,14 +277,14 @@ class Sender:
         """What is open, with an attempt that does nothing; as it is where a block has an earlier
         one. Raises FeeTooHigh.
         """
-        if await self._found(intent) is not None:
+        if await self._lookout.found(intent) is not None:
             return intent
         least, most = intent.last.signed.fee.bumped(), self._policy.most
         if not least.is_within(most):
             is_blob = least.most <= most.most
             value, bound = (least.blob, most.blob) if is_blob else (least.most, most.most)
             raise FeeTooHigh(value=value, bound=bound, unit="blob gas" if is_blob else "gas")
-        market = await self._market(await self._head(), intent.call)
+        market = await self._lookout.market(await self._lookout.head(), intent.call)
         return await self._attempted(intent, least.at_least(market).at_most(most), cancels=True)
 
     async def _attempted(self, intent: Intent, fee: Fee, *, cancels: bool) -> Intent:
@@ -283,7 +293,7 @@ class Sender:
             call = nothing(self.account, call)
             gas = await self._gas(call)
         made = self._signed(call, gas, fee, intent.nonce)
-        head = await self._head()
+        head = await self._lookout.head()
         steps = self._journal.steps
         tried = await self._journal.run(
             steps.attempt, intent.number, made, made_at=head.number, cancels=cancels
@@ -302,63 +312,6 @@ class Sender:
             raw = on_network(raw, await self._journal.run(steps.sidecar, intent.number))
         await self.chain.send(raw, made.hash)
 
-    async def _view(self, intent: Intent) -> View:
-        head = await self._head()
-        found = await self._found(intent)
-        buried = head.number - self._policy.confirmations + 1
-        buried_nonce, is_known = 0, True
-        if found is None and intent.state is State.OPEN:
-            # in this order: what was mined in between is known
-            buried_nonce = await self.chain.nonce(self.account, max(buried, 0))
-            is_known = await self._is_known(intent)
-        return View(
-            head=head,
-            receipt=found and found[1],
-            is_cancelled=found is not None and found[0].cancels,
-            is_known=is_known,
-            buried_nonce=buried_nonce,
-            market=await self._market(head, intent.call),
-        )
-
-    async def _is_known(self, intent: Intent) -> bool:
-        return await self.chain.knows(intent.last.signed.hash)
-
-    async def _found(self, intent: Intent) -> tuple[Attempt, Receipt] | None:
-        """The attempt that a block has, and what became of it."""
-        for attempt in reversed(intent.attempts):
-            found = await self.chain.receipt(attempt.signed.hash)
-            if found is not None:
-                self._require_own(intent, attempt, found)
-                return attempt, found
-        return None
-
-    def _require_own(self, intent: Intent, attempt: Attempt, found: Receipt) -> None:
-        creates = intent.call.to is None and not attempt.cancels
-        expected = created_by(self.account, intent.nonce) if creates else None
-        if found.sender == self.account and (found.contract == expected or not found.is_done):
-            return
-        raise L1FalseAnswer(
-            url=self.chain.name,
-            method="eth_getTransactionReceipt",
-            reason=f"{_name(intent)} is said to be from {found.sender.hex0x}"
-            f" and to create {found.contract.hex0x if found.contract else 'nothing'}",
-        )
-
-    async def _head(self) -> Block:
-        steps = self._journal.steps
-        seen = await self._journal.run(steps.head)
-        # As deep as a reorganisation may go that is believed, it may be below what was seen.
-        least = max(0, seen - self._policy.confirmations)
-        oldest = self._waiting.clock() - self._waiting.most_lag_s
-        head = await self.chain.head(least, oldest)
-        if head.number > seen:
-            await self._journal.run(steps.saw, head.number)
-        return head
-
-    async def _market(self, head: Block, call: Call) -> Fee:
-        blob_base_fee = await self.chain.blob_base_fee() if call.versioned_hashes else 0
-        return fee_for(head.base_fee, await self.chain.tip(), blob_base_fee)
-
     # ------------------------------------------------------------ ends
 
     async def _outcome(self, intent: Intent) -> Receipt:
@@ -366,7 +319,7 @@ class Sender:
             raise self._displaced(intent)
         if intent.state is State.CANCELLED:
             raise Cancelled(purpose=intent.purpose, nonce=intent.nonce)
-        found = await self._found(intent)
+        found = await self._lookout.found(intent)
         if found is None:
             raise L1FalseAnswer(
                 url=self.chain.name,

@@ -102,6 +102,15 @@ def block(answer: Any) -> Block:
     )
 
 
+def senders(answer: Any) -> list[tuple[bytes, Address, int]]:
+    """Of `eth_getBlockByNumber` with the transactions: hash, sender and nonce of each."""
+    found = map(_object, _list(_object(answer).get("transactions")))
+    return [
+        (digest(one.get("hash")), address(one.get("from")), quantity(one.get("nonce")))
+        for one in found
+    ]
+
+
 def receipt(answer: Any) -> Receipt:
     """Of `eth_getTransactionReceipt`."""
     fields = _object(answer)

@@ -126,6 +126,27 @@ class Chain:
             "eth_getTransactionCount", [account.hex0x, place], answers.quantity
         )
 
+    async def used_by(self, account: Address, nonce: int, first: int, last: int) -> bytes:
+        """The hash of the transaction that used a nonce of an account, in blocks first … last.
+
+        Found by counts, 2 + log2 of the blocks questions. L1FalseAnswer where no block has it;
+        L1Refused where the endpoint has no state so old.
+        """
+        low, high = first, last
+        while low < high:
+            middle = (low + high) // 2
+            if await self.nonce(account, middle) > nonce:
+                high = middle
+            else:
+                low = middle + 1
+        method = "eth_getBlockByNumber"
+        answer = await self._answer(method, [hex(low), True])
+        for found, sender, number in self._checked(method, answers.senders, answer):
+            if (sender, number) == (account, nonce):
+                return found
+        method = "eth_getTransactionCount"
+        raise self._false(method, f"nonce {nonce} is used, and block {low} has no such transaction")
+
     async def balance(self, account: Address) -> int:
         """In wei."""
         return await self._value("eth_getBalance", [account.hex0x, "latest"], answers.quantity)

@@ -69,6 +69,13 @@ class Transaction:
             return all(new >= 2 * old for new, old in fees)
         return not self.blob_fee and all(10 * new >= 11 * old for new, old in fees)
 
+    def described(self) -> dict[str, str]:
+        return {
+            "hash": _hex(self.hash),
+            "from": self.sender.hex0x,
+            "nonce": hex(self.nonce),
+        }
+
     def pays(self, base_fee: int, blob_base_fee: int) -> bool:
         return self.most_fee >= base_fee and (not self.blob_fee or self.blob_fee >= blob_base_fee)
 
@@ -153,7 +160,7 @@ class SmallChain:
     def _eth_chainId(self) -> str:
         return hex(CHAIN_ID)
 
-    def _eth_getBlockByNumber(self, place: str, _: bool) -> Any:
+    def _eth_getBlockByNumber(self, place: str, is_whole: bool) -> Any:
         number = len(self.blocks) - 1 if place == "latest" else int(place, 16)
         if number >= len(self.blocks):
             return None
@@ -164,7 +171,9 @@ class SmallChain:
             "parentHash": _hex(block.parent),
             "timestamp": hex(int(self.now) - 12 * (len(self.blocks) - 1 - number)),
             "baseFeePerGas": hex(self.base_fee),
-            "transactions": [_hex(one.hash) for one in block.transactions],
+            "transactions": [
+                one.described() if is_whole else _hex(one.hash) for one in block.transactions
+            ],
         }
 
     def _eth_getTransactionCount(self, account: str, place: str) -> str:
