@@ -43,6 +43,13 @@ class Intervals:
         """These and one more."""
         return Intervals.of((*self.parts, part))
 
+    def at_most(self, count: int) -> Intervals:
+        """The last and the longest, so many together, 1 or more: others count as missed again."""
+        if len(self.parts) <= count:
+            return self
+        by_length = sorted(self.parts[:-1], key=lambda part: (part.upto - part.after, part.upto))
+        return Intervals(tuple(sorted((*by_length[len(by_length) + 1 - count :], self.parts[-1]))))
+
     def gaps(self) -> Iterator[Interval]:
         """What is missing before the last cursor read, the latest stretch first."""
         before = 0

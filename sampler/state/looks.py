@@ -15,7 +15,7 @@ from da_node.service import TooManyRequests
 from da_node.service.database import Sql
 from sampler.errors import TooManyLooks
 from sampler.look import LookName
-from sampler.state.records import Lane
+from sampler.state import blobs
 
 MOST_WAITING: Final = 10_000
 """Looks that wait: about 200 bytes each, 2 MB. Whoever asks for one more asks again later."""
@@ -82,9 +82,5 @@ def due(sql: Sql, *, now: float, besides: Collection[BlobId]) -> list[tuple[int,
 
 def begin(sql: Sql, number: int, blob_id: BlobId, *, now: float, after: int) -> None:
     """Its blob is due, and its next session draws a sample."""
-    sql.execute(
-        "UPDATE blobs SET secret = NULL, terms = NULL, due_at = ?, tries = 0, "
-        "lane = CASE WHEN lane = ? AND certificate IS NULL THEN lane ELSE ? END WHERE blob_id = ?",
-        (now, Lane.UNCERTIFIED, Lane.PROPOSED, blob_id),
-    )
+    blobs.begin_anew(sql, blob_id, now=now)
     sql.execute("UPDATE looks SET begun_after = ? WHERE number = ?", (after, number))

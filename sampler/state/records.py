@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Final
 
 from da_node.coding import BlobId
+
+AVAILABLE: Final = 1
+"""As verdicts are numbered here: `Stored.verdict`."""
 
 
 class Lane(enum.IntEnum):

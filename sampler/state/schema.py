@@ -7,6 +7,7 @@ from typing import Final
 from da_node.service.database import Schema
 from sampler.errors import StateFault, StateInUse
 from sampler.state.looks import TABLE as LOOKS
+from sampler.state.stretches import NODES
 
 _FIRST: Final = """
 CREATE TABLE intervals (
@@ -59,7 +60,7 @@ CREATE TABLE outbox (
 
 SCHEMA: Final = Schema(
     name="sampler",
-    steps=(_FIRST, LOOKS),
+    steps=(_FIRST, LOOKS, NODES),
     fault=lambda reason: StateFault(reason=reason),
     in_use=lambda directory: StateInUse(path=directory),
     cache_kib=8192,

@@ -33,6 +33,25 @@ def test_the_union_covers_what_any_part_covers_and_the_gaps_the_rest(seed: int) 
     assert whole.upto == max(covered, default=0)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_of_too_many_the_last_and_the_longest_stay(seed: int) -> None:
+    chance = random.Random(seed)
+    whole = Intervals.of(
+        Interval(after, after + chance.randrange(1, 9)) for after in range(0, 200, 10)
+    )
+    assert whole.at_most(20) == whole.at_most(99) == whole
+    for count in (1, 2, 7, 19):
+        kept = whole.at_most(count)
+        assert len(kept.parts) == count
+        assert kept.upto == whole.upto
+        assert list(kept.parts) == sorted(kept.parts)
+        lengths = [part.upto - part.after for part in whole.parts[:-1]]
+        assert (
+            sorted(part.upto - part.after for part in kept.parts[:-1])
+            == (sorted(lengths)[len(lengths) - count + 1 :])
+        )
+
+
 def test_gaps_come_the_latest_first() -> None:
     whole = Intervals.of([Interval(5, 7), Interval(10, 12), Interval(1, 2)])
     assert list(whole.gaps()) == [Interval(7, 10), Interval(2, 5), Interval(0, 1)]

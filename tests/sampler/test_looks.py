@@ -176,7 +176,8 @@ def test_looks_go_with_their_blobs(state: State) -> None:
 def test_a_state_from_before_there_were_looks_gets_them(tmp_path: Path, state: State) -> None:
     heard(state, 1)
     with state._database.transaction() as sql:
-        sql.execute("DROP TABLE looks")
+        for table in ("looks", "nodes"):
+            sql.execute(f"DROP TABLE {table}")
         sql.execute("PRAGMA user_version = 1")
     with pytest.raises(StateFault):
         state.look(named(7))

@@ -18,6 +18,7 @@ from sampler.state import (
     Lane,
     Sample,
     State,
+    stretches,
 )
 from sampler.state import state as state_module
 
@@ -84,6 +85,53 @@ def test_a_stretch_and_its_blobs_are_remembered_over_a_restart(
     one = again.blob(blob(1))
     assert one is not None
     assert (one.header, one.label, one.certificate, one.tries) == (bytes(90), "mine", b"c", 0)
+    again.close()
+
+
+def test_a_feed_that_breaks_off_at_each_event_does_not_fill_the_disk(
+    tmp_path: Path, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing of it is passed over: what is forgotten is a gap again."""
+    monkeypatch.setattr(stretches, "MOST_STRETCHES", 8)
+    assert state.announce("node", Interval(0, 100), [], now=NOW)
+    for cursor in range(200, 300, 2):
+        state.announce("node", Interval(cursor, cursor + 1), [announced(cursor)], now=NOW)
+    found = state.covered("node")
+    assert (len(found.parts), found.upto) == (8, 299)
+    assert found.parts[0] == Interval(0, 100)
+    state.close()
+    again = State.open(tmp_path)
+    assert again.covered("node") == found
+    for gap in found.gaps():
+        again.announce("node", gap, [], now=NOW)
+    assert again.covered("node").parts == (Interval(0, 299),)
+    again.close()
+
+
+def test_a_node_that_is_called_otherwise_each_time_does_not_fill_the_disk(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those whose feeds were read of late are remembered."""
+    monkeypatch.setattr(stretches, "MOST_NODES", 4)
+    for number in range(100):
+        state.announce("honest", Interval(number, number + 1), [], now=NOW)
+        state.announce(f"liar-{number}", Interval(0, 1 << 62), [], now=NOW)
+    assert state.covered("honest").parts == (Interval(0, 100),)
+    known = [number for number in range(100) if state.covered(f"liar-{number}").parts]
+    assert known == [97, 98, 99]
+
+
+def test_a_state_from_before_nodes_were_counted_knows_those_it_has_read(
+    tmp_path: Path, state: State
+) -> None:
+    state.announce("node", Interval(4, 7), [], now=NOW)
+    with state._database.transaction() as sql:
+        sql.execute("DROP TABLE nodes")
+        sql.execute("PRAGMA user_version = 2")
+    state.close()
+    again = State.open(tmp_path)
+    again.announce("another", Interval(0, 1), [], now=NOW)
+    assert again.covered("node").parts == (Interval(4, 7),)
     again.close()
 
 
