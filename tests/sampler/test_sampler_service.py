@@ -451,7 +451,7 @@ async def test_a_proposal_has_its_blob_looked_at_with_another_sample(
             return answer if status == 200 else None
 
         answer = await until(begun)
-        assert answer["verdicts_after"] == first["cursor"]
+        assert answer["verdicts_after"] >= first["cursor"]  # others' verdicts may lie between
         second, asked_second = await items(answer["verdicts_after"])
         assert second["finding"] == "available"
         assert second["message"]["time"] >= look.proposed_at
