@@ -150,7 +150,7 @@ class TokenEscrow:
         """
         settlement = Address.from_hex(await self.contract.answer("settlement"))
         inbox = Contract(self.contract.chain, settlement, "BatchSettlement")
-        fee = await inbox.answer("forcedFeeWei")
+        fee = await inbox.answer("nextFeeWei")
         return await self.contract.send(
             sender,
             self._purpose("force", sender.account.hex0x, key),

@@ -19,7 +19,7 @@ from bridge_specimens import (
 )
 from chain_under_test import Chain
 from settlement_specimens import CONFIG, DAY, Settled
-from withdrawal_tree import Tree, keccak, node, refusal
+from withdrawal_tree import Tree, forced, keccak, node, refusal
 
 from bridge_client.artifacts import Artifact
 from committee.secp256k1 import EthereumKey
@@ -307,6 +307,33 @@ def test_two_forced_withdrawals_are_two(bridged: Bridged) -> None:
         for sender in (OTHER, OTHER, USER)
     }
     assert len(ids) == 3
+
+
+def test_nobody_but_the_bridge_forces_its_withdrawals(
+    bridged: Bridged, test_contracts: dict[str, Artifact]
+) -> None:
+    """The same record asked for by another contract, and a node over it by an account, are other
+    leaves: a sequencer that takes them as they are pays nobody."""
+    chain, user = bridged.chain, bridged.account(OTHER)
+    record = word(user)[12:] + word(70) + ID
+    inbox = bridged.settled.settlement
+    other = chain.deploy(test_contracts["Flooder"])
+    chain.send(other, "ask", inbox.address, record, value=FEE)
+    leaf = bridged.leaf(user, 70, ID)
+    above = word(1)[31:] + leaf + leaf  # what a node is the hash of
+    chain.send(inbox, "force", above, user, value=FEE)
+    chain_id = chain.web3.eth.chain_id
+    items = [forced(chain_id, other.address, record), forced(chain_id, bridged.account(0), above)]
+    tree = Tree(*items)
+    bridged.finalize(tree, inclusions=[(False, i, tree.path(i)) for i in range(2)])
+    for path in (tree.path(0), [leaf, items[0]], [leaf, items[1]]):
+        for index in range(4):
+            arguments = (user, 70, ID, 0, index, path)
+            assert why(bridged, "withdrawWithProof", *arguments) == "BRIDGE_INPUT"
+    sent = chain.send(bridged.bridge, "forceWithdrawal", 70, sender=OTHER, value=2 * FEE)
+    of = bytes(sent.logs[-1]["topics"][2])
+    assert bytes(sent.logs[0]["data"])[:32] == bridged.leaf(user, 70, of)
+    assert chain.call(inbox, "due", user) == FEE, "what was too much"
 
 
 def test_a_node_of_the_tree_does_not_pass_for_a_leaf(bridged: Bridged) -> None:

@@ -5,12 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from chain_under_test import Chain
-from settlement_specimens import ANYONE, BOND, CONFIG, DAY, SEQUENCER, Settled
-from withdrawal_tree import Tree, keccak, refusal
+from chain_under_test import Chain, Deployed
+from settlement_specimens import (
+    ANSWERER as OTHER,
+)
+from settlement_specimens import (
+    ANYONE,
+    BOND,
+    CONFIG,
+    DAY,
+    SEQUENCER,
+    Settled,
+)
+from withdrawal_tree import Tree, forced, keccak, refusal
+
+from bridge_client.artifacts import Artifact
 
 FEE = CONFIG["forcedFeeWei"]
-ITEMS = [keccak(bytes((i,))) for i in range(40)]
+CHAIN_ID, CALLER = 31_337, "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+"""Anvil's, and its first account."""
+RECORDS = [bytes((i,)) for i in range(4)]
+ITEMS = [forced(CHAIN_ID, CALLER, record) for record in RECORDS]
+MAX_ITEMS = 128
+"""Of a batch."""
+NOBODY = "0x" + "0" * 36 + "dEaD"
 
 
 @pytest.fixture
@@ -19,8 +37,23 @@ def settled(standing: Settled, chain: Chain) -> Settled:
 
 
 def force(settled: Settled, count: int, start: int = 0) -> None:
-    for item in ITEMS[start : start + count]:
-        settled.chain.send(settled.settlement, "force", item, sender=ANYONE, value=FEE)
+    for record in RECORDS[start : start + count]:
+        settled.chain.send(settled.settlement, "force", record, CALLER, sender=ANYONE, value=FEE)
+
+
+def flooded(
+    settled: Settled, compiled: dict[str, Artifact], count: int, flooder: Deployed | None = None
+) -> tuple[Deployed, list[bytes]]:
+    """So many items in the inbox, of a flooder's first or next records, at their price."""
+    chain, inbox = settled.chain, settled.settlement
+    flooder = flooder or chain.deploy(compiled["Flooder"])
+    start = chain.call(inbox, "inboxLength")
+    before = chain.balance(inbox.address)
+    prices = [FEE << i // MAX_ITEMS for i in range(start, start + count)]
+    chain.send(flooder, "flood", inbox.address, start, count, value=sum(prices))
+    assert chain.balance(inbox.address) == before + sum(prices)
+    numbers = (number.to_bytes(32, "big") for number in range(start, start + count))
+    return flooder, [forced(CHAIN_ID, flooder.address, number) for number in numbers]
 
 
 def taking(settled: Settled, height: int, tree: Tree, *taken: Any, **changes: Any) -> Any:
@@ -80,17 +113,72 @@ def test_what_is_not_in_the_tree_is_not_taken(settled: Settled) -> None:
     assert (why_not(settled, *over).name) == "BeyondInbox"
 
 
-def test_a_batch_takes_so_many_and_the_next_goes_on(settled: Settled) -> None:
-    force(settled, 40)
+def test_a_batch_takes_so_many_and_the_next_goes_on(
+    settled: Settled, test_contracts: dict[str, Artifact]
+) -> None:
+    flooder, first = flooded(settled, test_contracts, MAX_ITEMS)
+    _, rest = flooded(settled, test_contracts, 3, flooder)
     settled.chain.advance(DAY + 1)
-    tree = Tree(*ITEMS)
-    too_many = taking(settled, 0, tree, *((False, i) for i in range(33)))
-    assert why_not(settled, *too_many).operands == (33, 32)
-    too_few = taking(settled, 0, tree, *((False, i) for i in range(31)))
+    tree = Tree(*first, *rest)
+    all_of_them = [(False, i) for i in range(MAX_ITEMS + 3)]
+    too_many = taking(settled, 0, tree, *all_of_them[: MAX_ITEMS + 1])
+    assert why_not(settled, *too_many).operands == (MAX_ITEMS + 1, MAX_ITEMS)
+    too_few = taking(settled, 0, tree, *all_of_them[: MAX_ITEMS - 1])
     assert why_not(settled, *too_few).name == "ItemOverdue"
-    propose(settled, *taking(settled, 0, tree, *((False, i) for i in range(32))))
+    propose(settled, *taking(settled, 0, tree, *all_of_them[:MAX_ITEMS]))
     assert why_not(settled, *taking(settled, 1, tree)).name == "ItemOverdue"
-    propose(settled, *taking(settled, 1, tree, *((False, i) for i in range(32, 40))))
+    propose(settled, *taking(settled, 1, tree, *all_of_them[MAX_ITEMS:]))
+
+
+def test_a_full_batch_of_the_deepest_trees_fits_a_transaction(
+    settled: Settled, test_contracts: dict[str, Artifact]
+) -> None:
+    """32 levels; that a batch is kept at all says that it did."""
+    _, items = flooded(settled, test_contracts, MAX_ITEMS)
+    below = Tree(*items)
+    above = [bytes((level,)) * 32 for level in range(32 - len(below.path(0)))]
+    top = below.root
+    for sibling in above:
+        top = keccak(b"\1" + top + sibling)
+    proposal = settled.proposal(0, withdrawals=top)
+    inclusions = [(False, i, below.path(i) + above) for i in range(MAX_ITEMS)]
+    sent = propose(settled, proposal, settled.certificate(), inclusions)
+    assert settled.batch(1)["forcedThrough"] == MAX_ITEMS
+    assert sent.gas < 8_000_000
+
+
+def test_to_fill_the_inbox_costs_twice_as_much_for_each_batch_that_waits(
+    settled: Settled, test_contracts: dict[str, Artifact]
+) -> None:
+    """What is paid beyond the fee is nobody's, so that no sequencer gets its own back."""
+    chain, inbox = settled.chain, settled.settlement
+    flooder, first = flooded(settled, test_contracts, MAX_ITEMS - 1)
+    assert chain.call(inbox, "nextFeeWei") == FEE
+    _, second = flooded(settled, test_contracts, 1, flooder)
+    assert chain.call(inbox, "nextFeeWei") == 2 * FEE
+    assert chain.call(inbox, "due", NOBODY) == 0
+    asked = (RECORDS[0], CALLER)
+    cheap = chain.refused(inbox, "force", *asked, value=2 * FEE - 1)
+    assert (cheap.name, cheap.operands) == ("FeeTooLow", (2 * FEE - 1, 2 * FEE))
+    chain.send(inbox, "force", *asked, value=2 * FEE)
+    assert chain.call(inbox, "due", NOBODY) == FEE
+    tree = Tree(*first, *second)
+    propose(settled, *taking(settled, 0, tree, *((False, i) for i in range(MAX_ITEMS))))
+    assert chain.call(inbox, "nextFeeWei") == FEE, "one item waits"
+    chain.send(settled.settlement, "abandon", 0, sender=SEQUENCER)
+    assert chain.call(inbox, "nextFeeWei") == 2 * FEE, "they all wait again"
+
+
+def test_what_is_paid_above_the_price_comes_back(settled: Settled) -> None:
+    """The price may fall while somebody asks; a contract has it sent to whom it asks for."""
+    payer = settled.chain.accounts[OTHER]
+    asked = (RECORDS[0], payer)
+    settled.chain.send(settled.settlement, "force", *asked, sender=ANYONE, value=3 * FEE)
+    assert settled.due(OTHER) == 2 * FEE
+    before = settled.chain.balance(payer)
+    settled.chain.send(settled.settlement, "collect", payer)
+    assert settled.chain.balance(payer) == before + 2 * FEE
+    assert settled.chain.balance(settled.settlement.address) == FEE
 
 
 def test_items_of_a_batch_that_falls_are_due_again(settled: Settled) -> None:
@@ -114,15 +202,23 @@ def test_the_proposer_of_a_final_batch_gets_the_fees(settled: Settled) -> None:
     assert settled.chain.balance(settled.settlement.address) == BOND + 2 * FEE
 
 
-def test_an_item_is_paid_for_exactly(settled: Settled) -> None:
-    for value in (0, FEE - 1, FEE + 1):
-        refused = settled.chain.refused(settled.settlement, "force", ITEMS[0], value=value)
-        assert (refused.name, refused.operands) == ("WrongFee", (value, FEE))
+def test_an_item_is_paid_for_and_short(settled: Settled) -> None:
+    def why(record: bytes, payer: str, value: int) -> tuple[str, tuple[Any, ...]]:
+        asked = (record, payer)
+        refused = settled.chain.refused(settled.settlement, "force", *asked, value=value)
+        return refused.name, refused.operands
+
+    for value in (0, FEE - 1):
+        assert why(RECORDS[0], CALLER, value) == ("FeeTooLow", (value, FEE))
+    for length in (0, 257):
+        assert why(bytes(length), CALLER, FEE) == ("RecordLength", (length, 256))
+    assert why(RECORDS[0], "0x" + "00" * 20, FEE) == ("ZeroAddress", ("payer",))
+    settled.chain.send(settled.settlement, "force", bytes(256), CALLER, value=FEE)
 
 
 def test_the_inbox_hash_commits_to_who_asked_for_what(settled: Settled) -> None:
-    settled.chain.send(settled.settlement, "force", ITEMS[0], sender=ANYONE, value=FEE)
-    caller = bytes.fromhex(settled.chain.accounts[ANYONE][2:]).rjust(32, b"\0")
+    force(settled, 1)
+    caller = bytes.fromhex(CALLER[2:]).rjust(32, b"\0")
     found = settled.chain.call(settled.settlement, "inboxHash", 1)
     assert found == keccak(bytes(32) + caller + ITEMS[0])
     assert settled.chain.call(settled.settlement, "inboxLength") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any, ClassVar
 
 from bridge_specimens import USER, Bridged, withdrawal_id
@@ -22,11 +23,13 @@ from settlement_specimens import (
     Settled,
 )
 from test_invariants import Calls, Proposed, Record, batches_of
-from withdrawal_tree import Tree, keccak, refusal
+from withdrawal_tree import Tree, forced, refusal
 
 from bridge_client.artifacts import Artifact
 
 FEE = CONFIG["forcedFeeWei"]
+MAX_ITEMS = 128
+"""Of a batch."""
 
 
 class ForcedCalls(Calls):
@@ -51,9 +54,10 @@ class ForcedCalls(Calls):
 
     @rule()
     def force(self) -> None:
-        item = keccak(b"item" + bytes((len(self.items),)))
-        assert self.on_settlement("force", item, value=FEE)
-        self.note(item)
+        record = b"item" + bytes((len(self.items),))
+        caller = self.chain.accounts[ANYONE]
+        assert self.on_settlement("force", record, caller, value=FEE)
+        self.note(forced(self.chain.web3.eth.chain_id, caller, record))
 
     def note(self, item: bytes) -> None:
         self.items.append((item, self.chain.now))
@@ -65,28 +69,35 @@ class ForcedCalls(Calls):
         sent = self.chain.send(
             self.bridged.bridge, "forceWithdrawal", amount, sender=USER, value=FEE
         )
-        self.note(bytes(sent.logs[0]["data"]))
+        self.note(bytes(sent.logs[0]["data"])[:32])
 
     @rule(chosen=batches_of, who=st.sampled_from([SEQUENCER, SEQUENCER, ANYONE]))
     def propose(self, chosen: list[Record], who: int) -> None:
         """Without the items that wait: exactly if none is overdue."""
         self.propose_taking(chosen, who, ())
 
-    @rule(chosen=batches_of, refusals=st.lists(st.booleans(), min_size=32, max_size=32))
-    def propose_with_items(self, chosen: list[Record], refusals: list[bool]) -> None:
-        self.propose_taking(chosen, SEQUENCER, refusals)
+    @rule(chosen=batches_of, refusals=st.sampled_from([(False,), (True,), (False, True)]))
+    def propose_with_items(self, chosen: list[Record], refusals: tuple[bool, ...]) -> None:
+        self.propose_taking(chosen, SEQUENCER, cycle(refusals))
+
+    @rule(chosen=batches_of)
+    def leave_out(self, chosen: list[Record]) -> None:
+        """What is overdue."""
+        self.force()
+        self.chain.advance(DAY + 1)
+        self.propose(chosen, SEQUENCER)
 
     @rule(chosen=batches_of)
     def settle_batch(self, chosen: list[Record]) -> None:
         """The way that a batch should go, with the samplers that are there."""
         if len(self.batches) == self.final:
-            self.propose_taking(chosen, SEQUENCER, [False, True] * 16)
+            self.propose_taking(chosen, SEQUENCER, cycle((False, True)))
         if len(self.batches) > self.final:
             self.agree(tuple(self.active))
 
     def propose_taking(self, chosen: list[Record], who: int, refusals: Any) -> None:
         start = self.taken[-1] if self.taken else 0
-        waiting = list(enumerate(self.items))[start : start + 32]
+        waiting = list(enumerate(self.items))[start : start + MAX_ITEMS]
         taken = list(zip(waiting, refusals, strict=False))
         shown = [
             refusal(index, item) if is_refused else item for (index, (item, _)), is_refused in taken
@@ -101,7 +112,7 @@ class ForcedCalls(Calls):
         through = start + len(taken)
         is_overdue = (
             through < len(self.items)
-            and len(taken) < 32
+            and len(taken) < MAX_ITEMS
             and self.chain.now > self.items[through][1] + DAY
         )
         assert not (done and is_overdue), "it left out what is overdue"
@@ -123,10 +134,12 @@ class ForcedCalls(Calls):
         self.active.discard(which)
         self.leaving.add(which)
 
-    @precondition(lambda self: self.leaving)
+    @precondition(lambda self: self.leaving or len(self.active) > 2)
     @rule()
     def come_back(self) -> None:
         """Its verdicts of before count again, so far as they are fresh."""
+        if not self.leaving:
+            self.retire(min(self.active))
         self.chain.advance(EXIT_DELAY)
         which = self.leaving.pop()
         sampler, registry = bytes(SAMPLERS[which].address), self.settled.registry
@@ -179,7 +192,7 @@ def test_forced_items_and_samplers_that_leave_keep_the_invariants(
     run_state_machine_as_test(
         Bound,
         settings=settings(
-            max_examples=8,
+            max_examples=6,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,

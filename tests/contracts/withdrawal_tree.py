@@ -20,6 +20,11 @@ def refusal(index: int, item: bytes) -> bytes:
     return keccak(b"\2" + index.to_bytes(32, "big") + item)
 
 
+def forced(chain_id: int, caller: str, record: bytes) -> bytes:
+    """The item, a leaf, that a caller's record becomes in the inbox."""
+    return keccak(b"\0" + chain_id.to_bytes(32, "big") + bytes.fromhex(caller[2:]) + record)
+
+
 class Tree:
     """Full, over some leaves; the rest of a power of two is missing."""
 

@@ -35,7 +35,8 @@ abstract contract BatchLedger {
         /// For each point challenged: so much, and so much for each row.
         uint64 pointBondWei;
         uint64 rowBondWei;
-        uint256 forcedFeeWei;
+        /// For each item that is forced, while few wait.
+        uint128 forcedFeeWei;
     }
 
     enum State {
@@ -61,6 +62,7 @@ abstract contract BatchLedger {
         uint32 openChallenges;
     }
 
+    error ZeroAddress(string name);
     error NotPending(uint256 height);
     error NotNext(uint256 height, uint256 next);
     error NotFinal(uint256 height);

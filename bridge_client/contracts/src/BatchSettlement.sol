@@ -24,7 +24,6 @@ contract BatchSettlement is BatchVerdicts, BatchChallenges, ForcedInbox {
 
     error BadConfiguration(string name);
     error ShortDelay(address owner, uint256 delay_s, uint256 challengePeriod_s);
-    error ZeroAddress(string name);
     error NotAuthorized(address caller);
     error RepeatedProposal(uint256 height);
     error StaleProposal(uint256 height, uint256 next);
@@ -210,10 +209,6 @@ contract BatchSettlement is BatchVerdicts, BatchChallenges, ForcedInbox {
         bytes32 tip =
             length == 0 ? _config.genesisStateRoot : _batches[chain[length - 1]].stateRoot;
         if (proposal.previousRoot != tip) revert OtherParent(proposal.previousRoot, tip);
-    }
-
-    function _forcedBefore(uint256 height) private view returns (uint256) {
-        return height == 0 ? 0 : _batches[chain[height - 1]].forcedThrough;
     }
 
     // ------------------------------------------------------------------------- finality

@@ -13,7 +13,7 @@ import {MerkleTree} from "./MerkleTree.sol";
 interface ISettlement {
     function challengePeriod_s() external view returns (uint256);
     function finalWithdrawalsRoot(uint256 height) external view returns (bytes32);
-    function force(bytes32 item) external payable returns (uint256 index);
+    function force(bytes calldata record, address payer) external payable returns (uint256 index);
 }
 
 /// @title Tokens in escrow for a rollup.
@@ -261,15 +261,16 @@ contract TokenEscrowBridge {
     }
 
     /// @notice Ask for a withdrawal that the sequencer must take within a day or settlement stops;
-    /// the settlement's fee comes along. It is paid by proof once its batch is final. Whether the
+    /// the settlement's fee comes along, `nextFeeWei`; more than that is due to the sender there. It is paid by proof once its batch is final. Whether the
     /// sender has so much is the rollup's rules: the batch may say that it is refused.
     function forceWithdrawal(uint256 amount) external payable returns (bytes32 withdrawalId) {
         _requireInput(msg.sender, amount);
         withdrawalId = keccak256(
             abi.encode("HOLDFAST-V1-FORCED", msg.sender, forcedCount[msg.sender]++)
         );
-        bytes32 leaf = leafOf(msg.sender, amount, withdrawalId);
-        uint256 index = settlement.force{value: msg.value}(leaf);
+        // the settlement makes the record's leaf as `leafOf` does: this contract is who asks
+        bytes memory record = abi.encodePacked(msg.sender, amount, withdrawalId);
+        uint256 index = settlement.force{value: msg.value}(record, msg.sender);
         emit WithdrawalForced(msg.sender, amount, withdrawalId, index);
     }
 
