@@ -9,6 +9,7 @@ from bridge_client.errors import NoContract, Reverted
 from bridge_client.ethereum import Interface, said
 from bridge_client.l1 import CallRefused, Chain, Receipt
 from bridge_client.sending import Sender
+from bridge_client.sidecar import Sidecar
 from bridge_client.transactions import Call
 from committee.secp256k1 import Address
 
@@ -54,10 +55,17 @@ class Contract:
             sender, purpose, self.call(function, *arguments, value=value), function
         )
 
-    async def carry_out(self, sender: Sender, purpose: str, call: Call, what: str) -> Receipt:
-        """The same for a call that is made already."""
+    async def carry_out(
+        self,
+        sender: Sender,
+        purpose: str,
+        call: Call,
+        what: str,
+        sidecar: Sidecar | None = None,
+    ) -> Receipt:
+        """The same for a call that is made already, with the blobs that it names."""
         try:
-            return await sender.send(call, purpose)
+            return await sender.send(call, purpose, sidecar=sidecar)
         except CallRefused as error:
             raise self.refused(what, error) from None
 

@@ -10,6 +10,7 @@ Rejected
 ├── NotInTree           404  a withdrawal is not in a batch's tree
 ├── OtherRoot           422  withdrawal leaves do not make a batch's root
 ├── NotAsPlanned        409  what lies on chain is not what was planned
+├── NotPosted           404  no payload of an id can be read at the inbox
 ├── GateClosed          409  a batch cannot become final by waiting
 ├── FeeTooHigh          422  L1 costs more than this client may pay
 ├── NothingToCancel     404  the journal has nothing live under a name
@@ -23,6 +24,9 @@ Unavailable
 ├── L1Lags              503  the endpoint is behind what it, or the clock, said before
 ├── GateTimeout         504  what a gate waits for did not come in time
 ├── L1TooSlow           504  a transaction is not confirmed in time; it is not forgotten
+├── BeaconUnreachable   503  the beacon node did not answer
+├── BeaconFalseAnswer   502  what the beacon node says is not what was asked for
+├── BeaconLacksBlobs    503  the beacon node has not the blobs of a block, or no more
 ├── JournalFault        503  the journal's disk or database failed
 ├── JournalInUse        503  another process has the journal open
 ├── ToolMissing         503  what a developer's machine needs is not installed
@@ -144,6 +148,22 @@ class NotAsPlanned(Rejected):
     what: str
     value: str
     expected: str
+
+
+@dataclass(eq=False, kw_only=True)
+class NotPosted(Rejected):
+    """What is posted for an id is all there, and encodes to it."""
+
+    status = 404
+    code = "not_posted"
+    template = (
+        "the payload of {blob_id} is not at {inbox}, blocks {first_block} to {last_block}: {reason}"
+    )
+    blob_id: str
+    inbox: str
+    first_block: int
+    last_block: int
+    reason: str
 
 
 @dataclass(eq=False, kw_only=True)
@@ -289,6 +309,41 @@ class L1TooSlow(Unavailable):
     purpose: str
     transaction: str
     bound_s: float
+
+
+@dataclass(eq=False, kw_only=True)
+class BeaconUnreachable(Unavailable):
+    """The beacon node gave no answer."""
+
+    code = "beacon_unreachable"
+    template = "beacon node {url} does not answer: {reason}"
+    url: str
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class BeaconFalseAnswer(Unavailable):
+    """Blobs are compared with the hashes that the transaction names."""
+
+    status = 502
+    code = "beacon_false_answer"
+    template = "beacon node {url} answers falsely: {reason}"
+    advice = "use another beacon node"
+    url: str
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class BeaconLacksBlobs(Unavailable):
+    """Beacon nodes keep blobs for 18 days, and since PeerDAS not every node keeps all."""
+
+    code = "beacon_lacks_blobs"
+    template = "beacon node {url} does not give blob {versioned_hash} of slot {slot}: {reason}"
+    advice = "ask one that keeps all columns; after 18 days an archive of blobs"
+    url: str
+    versioned_hash: str
+    slot: int
+    reason: str
 
 
 @dataclass(eq=False, kw_only=True)

@@ -65,6 +65,18 @@ class Interface:
         """What a transaction that calls the function carries."""
         return bytes.fromhex(self._contract.encode_abi(function, args=list(arguments))[2:])
 
+    def arguments(self, function: str, data: bytes) -> tuple[Any, ...] | None:
+        """What a transaction called the function with; None where it called another. ValueError
+        for arguments that are not the function's.
+        """
+        entry: Any = get_abi_element(self._artifact.abi, function)
+        if data[:SELECTOR_BYTES] != _selector(entry):
+            return None
+        try:
+            return _decoded(_types(entry["inputs"]), data[SELECTOR_BYTES:])
+        except DecodingError as error:
+            raise ValueError(f"{function}: {error}") from None
+
     def result(self, function: str, data: bytes) -> tuple[Any, ...]:
         """A function's answer; functions of one name in several forms are not told apart."""
         entry: Any = get_abi_element(self._artifact.abi, function)

@@ -37,6 +37,20 @@ class BridgeSettings(Settings, frozen=True, kw_only=True):
             extra={"default_means": "none: `deposit` and `withdraw` need it"},
         ),
     ] = None
+    inbox: Annotated[
+        str | None,
+        Meta(
+            description="Address of the contract for payloads that nobody certifies.",
+            extra={"default_means": "none: `fallback` needs it"},
+        ),
+    ] = None
+    beacon: Annotated[
+        str | None,
+        Meta(
+            description="Beacon node (REST) of the L1, for payloads that lie there as blobs.",
+            extra={"default_means": "none: only call data is read"},
+        ),
+    ] = None
     first_block: Annotated[
         int, Meta(ge=0, le=(1 << 63) - 1, description="Block from which watchers read.")
     ] = 0
@@ -132,6 +146,11 @@ class BridgeSettings(Settings, frozen=True, kw_only=True):
         return tuple(node_urls(_parts(self.samplers))) if self.samplers else ()
 
     @property
+    def beacon_url(self) -> str | None:
+        """The beacon node's address."""
+        return None if self.beacon is None else node_urls(self.beacon)[0]
+
+    @property
     def settlement_address(self) -> Address:
         """Raises BadConfiguration where none is given."""
         return _address("settlement", self.settlement)
@@ -140,6 +159,11 @@ class BridgeSettings(Settings, frozen=True, kw_only=True):
     def bridge_address(self) -> Address:
         """Raises BadConfiguration where none is given."""
         return _address("bridge", self.bridge)
+
+    @property
+    def inbox_address(self) -> Address:
+        """Raises BadConfiguration where none is given."""
+        return _address("inbox", self.inbox)
 
     @property
     def max_fee(self) -> int:
@@ -156,10 +180,11 @@ class BridgeSettings(Settings, frozen=True, kw_only=True):
         if (self.keystore is None) != (self.password_file is None):
             reason = "keystore and password_file go together"
             raise BadConfiguration(source="settings", name="keystore", reason=reason)
-        for name, value in (("settlement", self.settlement), ("bridge", self.bridge)):
+        named = {"settlement": self.settlement, "bridge": self.bridge, "inbox": self.inbox}
+        for name, value in named.items():
             if value is not None:
                 _address(name, value)
-        _ = self.node_urls, self.sampler_urls
+        _ = self.node_urls, self.sampler_urls, self.beacon_url
 
 
 def _address(name: str, value: str | None) -> Address:

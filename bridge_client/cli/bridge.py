@@ -13,6 +13,7 @@ from bridge_client.cli.bonds import (
 from bridge_client.cli.cancelling import cancel_command
 from bridge_client.cli.challenges import challenge_command, respond_command, uphold_command
 from bridge_client.cli.deploying import deploy_command
+from bridge_client.cli.fallback import fallback_group
 from bridge_client.cli.governing import govern_command
 from bridge_client.cli.guarding import (
     disable_command,
@@ -70,6 +71,7 @@ for command in (
     pause_command,
     disable_command,
     govern_command,
+    fallback_group,
     status_command,
     journal_command,
     cancel_command,

@@ -5,8 +5,8 @@ questions to it, `chain` asks them and compares what can be compared. Proofs aga
 consensus are not checked: whoever needs that runs a node of its own.
 """
 
-from bridge_client.l1.answers import Block, Log, Receipt
+from bridge_client.l1.answers import Block, Calling, Log, Receipt
 from bridge_client.l1.chain import Ask, CallRefused, Chain
 from bridge_client.l1.endpoint import Endpoint
 
-__all__ = ["Ask", "Block", "CallRefused", "Chain", "Endpoint", "Log", "Receipt"]
+__all__ = ["Ask", "Block", "CallRefused", "Calling", "Chain", "Endpoint", "Log", "Receipt"]

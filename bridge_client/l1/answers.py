@@ -62,6 +62,16 @@ class Receipt:
     logs: tuple[Log, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calling:
+    """What a transaction does, as a block has it."""
+
+    hash: bytes
+    to: Address | None
+    """None: it creates a contract."""
+    data: bytes
+
+
 def quantity(value: Any) -> int:
     """A number."""
     if not isinstance(value, str) or not value.startswith("0x") or len(value) > _LONGEST_QUANTITY:
@@ -125,6 +135,17 @@ def receipt(answer: Any) -> Receipt:
         sender=address(fields.get("from")),
         contract=None if created is None else address(created),
         logs=logs(fields.get("logs")),
+    )
+
+
+def calling(answer: Any) -> Calling:
+    """Of `eth_getTransactionByHash`."""
+    fields = _object(answer)
+    to = fields.get("to")
+    return Calling(
+        hash=digest(fields.get("hash")),
+        to=None if to is None else address(to),
+        data=data(fields.get("input")),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from bridge_client.errors import L1FalseAnswer, L1Lags, L1Refused, OtherChain
 from bridge_client.l1 import answers
-from bridge_client.l1.answers import Block, Log, Receipt
+from bridge_client.l1.answers import Block, Calling, Log, Receipt
 from bridge_client.l1.endpoint import RpcError
 from committee.secp256k1 import Address
 
@@ -88,19 +88,24 @@ class Chain:
             raise self._false("eth_getBlockByNumber", f"block {found.number}, asked for {number}")
         return found
 
-    async def logs(self, of: Sequence[Address], first: int, last: int) -> list[Log]:
-        """Events of contracts in blocks first … last (at most 1000), in order.
+    async def logs(
+        self, of: Sequence[Address], first: int, last: int, topics: Sequence[bytes | None] = ()
+    ) -> list[Log]:
+        """Events of contracts in blocks first … last (at most 1000), in order; of those only that
+        have these topics, where one is given.
 
         Each lies in the block that the endpoint has at its number: where the chain changes in
         between, L1FalseAnswer is raised, and the same question may be put again.
         """
         if not 0 <= last - first < MOST_BLOCKS_OF_LOGS:
             raise ValueError(f"blocks {first} to {last} are not 1 to {MOST_BLOCKS_OF_LOGS}")
-        wanted = {
+        wanted: dict[str, Any] = {
             "address": [one.hex0x for one in of],
             "fromBlock": hex(first),
             "toBlock": hex(last),
         }
+        if topics:
+            wanted["topics"] = [one and "0x" + one.hex() for one in topics]
         method = "eth_getLogs"
         found = sorted(
             await self._value(method, [wanted], answers.logs),
@@ -108,7 +113,10 @@ class Chain:
         )
         hashes: dict[int, bytes] = {}
         for log in found:
-            if log.address not in of or not first <= log.block_number <= last:
+            is_wanted = len(log.topics) >= len(topics) and all(
+                asked in (None, found) for asked, found in zip(topics, log.topics, strict=False)
+            )
+            if log.address not in of or not first <= log.block_number <= last or not is_wanted:
                 raise self._false(method, "an event that was not asked for")
             if log.block_number not in hashes:
                 block = await self.block(log.block_number)
@@ -205,6 +213,17 @@ class Chain:
     async def knows(self, transaction: bytes) -> bool:
         """Whether it is in a block, or waits for one."""
         return await self._ask_for("eth_getTransactionByHash", transaction) is not None
+
+    async def calling(self, transaction: bytes) -> Calling | None:
+        """What a transaction does; None where the endpoint has none of that hash."""
+        method = "eth_getTransactionByHash"
+        answer = await self._ask_for(method, transaction)
+        if answer is None:
+            return None
+        found = self._checked(method, answers.calling, answer)
+        if found.hash != transaction:
+            raise self._false(method, "another transaction")
+        return found
 
     async def receipt(self, transaction: bytes) -> Receipt | None:
         """What became of a transaction; None where no block has it.

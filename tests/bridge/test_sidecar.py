@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import rlp as oracle
 from blob_calls import with_blobs
-from blob_specimens import KZG
 from eth_account.typed_transactions import TypedTransaction
 from hexbytes import HexBytes
 from hypothesis import given
@@ -17,10 +16,9 @@ from small_chain import CHAIN_ID, KEY, TARGET
 from bridge_client import rlp
 from bridge_client.sidecar import Sidecar, on_network, versioned_hash
 from bridge_client.transactions import Call, Fee, signed
-from da_node.coding import CELL_BYTES, COLUMNS, Commitment
+from da_node.coding import Commitment
 from da_node.service import Bug
 
-ROW = bytes(31) + b"\x07" + bytes(131_040)
 NESTED = st.recursive(
     st.binary(max_size=60), lambda inner: st.lists(inner, max_size=4), max_leaves=8
 )
@@ -59,17 +57,6 @@ def transaction(sidecar: Sidecar) -> bytes:
     call = Call(to=TARGET, data=b"here", versioned_hashes=sidecar.versioned_hashes)
     fee = Fee(most=10, tip=1, blob=7)
     return signed(call, chain_id=CHAIN_ID, nonce=3, gas=50_000, fee=fee, key=KEY).raw
-
-
-def test_its_proofs_open_every_cell_of_its_blob() -> None:
-    """Cell proofs (EIP-7594), not one proof of the blob."""
-    made = Sidecar.of([ROW], KZG)
-    (commitment,), (blob,), proofs = made.commitments, made.blobs, made.proofs
-    assert len(proofs) == COLUMNS
-    cells = {index: blob[CELL_BYTES * index : CELL_BYTES * (index + 1)] for index in (0, 63)}
-    for index, cell in cells.items():
-        assert KZG.verify_cells([commitment], [index], [cell], [proofs[index]])
-    assert not KZG.verify_cells([commitment], [0], [cells[63]], [proofs[0]])
 
 
 def test_on_the_network_it_is_a_sidecar_of_version_one(sidecar: Sidecar) -> None:
