@@ -16,6 +16,7 @@ from benchmarks import (
     archive_write,
     coding,
     event_loop_stall,
+    gas,
     member_attest,
     memory,
     points,
@@ -37,6 +38,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "sampling": sampling.run,
     "points": points.run,
     "sampler memory": sampler_memory.run,
+    "gas": gas.run,
 }
 RESULTS = Path(__file__).with_name("results.json")
 

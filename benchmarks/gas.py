@@ -7,7 +7,8 @@ Gas does not depend on the machine, so the table is committed. Every figure is a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from random import Random
@@ -15,8 +16,11 @@ from typing import Any, Final
 
 from web3 import HTTPProvider, Web3
 
+from benchmarks import alternatives
+from benchmarks.alternatives import Other
+from benchmarks.bench_chain import MOST_GAS, Bench, data_gas
+from benchmarks.measure import Row
 from bridge_client.anvil import anvil
-from bridge_client.artifacts import Artifact, artifact
 from bridge_client.calldata import (
     certificate_for_chain,
     keys_of,
@@ -51,7 +55,6 @@ POINT: Final = 5_000
 """A parity point: its bytes are as dear as a leaf's can be."""
 NETWORK: Final = NetworkId(bytes(32))
 NOBODY: Final = "0x" + "00" * 20
-MOST_GAS: Final = 2**24
 LEVELS: Final = 10
 """Of a tree of 1,024 withdrawals."""
 SIGNER: Final = EthereumKey(bytes(31) + b"\x77")
@@ -62,12 +65,6 @@ WITHDRAWAL_TYPE: Final = b"Withdrawal(address user,uint256 amount,bytes32 withdr
 LIMIT: Final = 1000
 """Tokens that signatures move in a day."""
 
-TRANSACTION_GAS: Final = 21_000
-BYTE_GAS, FLOOR_BYTE_GAS = 16, 40
-"""A byte of call data that is not zero; where little else is done (EIP-7623)."""
-CALL_GAS, COLD_GAS, ECRECOVER_GAS, POINT_EVALUATION_GAS = 100, 2_100, 3_000, 50_000
-SIGNATURE_BYTES, EVALUATION_BYTES, BATCH_BYTES = 65, 192, 615_000
-
 HEAD: Final = f"""# Gas
 
 Made by `python -m benchmarks.gas`; receipts under {HARDFORK}, a transaction's 21,000 included.
@@ -75,63 +72,19 @@ Made by `python -m benchmarks.gas`; receipts under {HARDFORK}, a transaction's 2
 | call | gas |
 |---|---|
 """
-MIDDLE: Final = """
-## Beside it, by the prices of their parts
+ANSWERS: Final = """
+## Answering a challenge: a point against rows
 
-| what | gas, at least | |
-|---|---|---|
+| rows | payloads up to | gas | of it call data |
+|---|---|---|---|
 """
 FOOT: Final = """
 An answer's cost is its call data: below about 100 rows the curve and the hashes, above it the
 leaf's 32 bytes a row at 40 gas a byte. That is why a challenge's bond has a part for each row.
 """
-
-
-@dataclass
-class Bench:
-    """A chain, and the figures found on it."""
-
-    web3: Web3
-    found: list[tuple[str, int]] = field(default_factory=list)
-
-    def transact(
-        self, to: str | None, data: bytes, sender: int = 0, value: int = 0, what: str = ""
-    ) -> Any:
-        """A transaction that passes; noted under `what`, where it says."""
-        accounts = self.web3.eth.accounts
-        transaction: Any = {
-            "from": accounts[sender],
-            "data": data,
-            "value": value,
-            "gas": MOST_GAS,
-        }
-        if to is not None:
-            transaction["to"] = to
-        sent = self.web3.eth.send_transaction(transaction)
-        receipt = self.web3.eth.wait_for_transaction_receipt(sent, poll_latency=0.01)
-        if receipt["status"] != 1:
-            raise RuntimeError(f"{what or 'a transaction'} was refused")
-        if what:
-            self.found.append((what, int(receipt["gasUsed"])))
-        return receipt
-
-    def deploy(self, what: str | Artifact, *arguments: Any) -> tuple[str, Interface]:
-        interface = Interface(artifact(what) if isinstance(what, str) else what)
-        receipt = self.transact(None, interface.creation(*arguments))
-        return receipt["contractAddress"], interface
-
-    @property
-    def user(self) -> str:
-        """An account beside the one that sends."""
-        return str([*self.web3.eth.accounts][1])
-
-    @property
-    def now(self) -> int:
-        return int(self.web3.eth.get_block("latest")["timestamp"])
-
-    def advance(self, seconds: int) -> None:
-        for method, arguments in (("evm_increaseTime", [seconds]), ("evm_mine", [])):
-            self.web3.provider.make_request(method, arguments)  # type: ignore[arg-type]
+VERIFY: Final = f"verify a certificate, {THRESHOLD} of {MEMBERS}"
+REFUSE: Final = "refuse one that does not verify"
+MOST_TO_VERIFY, MOST_TO_REFUSE = 250_000, 400_000
 
 
 def committee() -> tuple[list[SecretKey], VerifiedKeyset]:
@@ -164,7 +117,13 @@ def payload(rows: int) -> bytes:
     return Random(rows).randbytes(rows * 4096 * 31)
 
 
-def measure(bench: Bench) -> None:
+def answering(rows: int) -> str:
+    return f"answer for a point, {rows} {'row' if rows == 1 else 'rows'}"
+
+
+def measure(bench: Bench) -> list[tuple[int, int, int]]:
+    """All calls; for the answers rows, gas, and what their call data costs at least."""
+    answers: list[tuple[int, int, int]] = []
     keys, keyset = committee()
     accounts = bench.web3.eth.accounts
     verifier, calls = bench.deploy("CertificateVerifier", NETWORK, accounts[0], accounts[0])
@@ -194,8 +153,10 @@ def measure(bench: Bench) -> None:
         blob = encode(payload(rows), kzg, threads=2)
         signed = certificate(keys, keyset, blob, bench.now + 15 * DAY)
         if height == 0:
-            what = f"verify a certificate, {THRESHOLD} of {MEMBERS}"
-            bench.transact(verifier, calls.calldata("verify", signed), what=what)
+            bench.transact(verifier, calls.calldata("verify", signed), what=VERIFY)
+            spoilt = signed[:-1] + bytes((signed[-1] ^ 1,))
+            data = calls.calldata("verify", spoilt)
+            bench.transact(verifier, data, what=REFUSE, passes=False)
         previous, state = height.to_bytes(32, "big"), (height + 1).to_bytes(32, "big")
         proposal = (height, previous, state, withdrawals)
         data = settling.calldata("propose", proposal, signed, [])
@@ -205,10 +166,8 @@ def measure(bench: Bench) -> None:
         bench.transact(settlement, data, value=1 + rows, what=what)
         opening = opening_of(blob.point(POINT), blob.aggregate[:ROW_BYTES], kzg)
         data = settling.calldata("respond", height + 1, 0, blob.header.serialize(), opening)
-        size = rows * 4096 * 31 / 2**20
-        noun = "row" if rows == 1 else "rows"
-        what = f"answer for a point, {rows} {noun} (payloads up to {size:.1f} MiB)"
-        bench.transact(settlement, data, what=what)
+        bench.transact(settlement, data, what=answering(rows))
+        answers.append((rows, bench.of(answering(rows)), data_gas(data, at_floor=True)))
         if height == 0:
             first = blob
     bench.advance(7 * DAY)
@@ -223,6 +182,7 @@ def measure(bench: Bench) -> None:
     bridge.measure()
     what = f"withdraw by proof, a tree of {2**LEVELS:,}"
     bridge.transact("withdrawWithProof", *record, 0, 0, path, what=what)
+    return answers
 
 
 @dataclass(frozen=True)
@@ -311,43 +271,56 @@ def as_argument(verdict: Verdict) -> tuple[Any, ...]:
     )
 
 
-def alternatives() -> Iterator[tuple[str, int, str]]:
-    """Other ways to the same, by what their parts cost."""
-    one = ECRECOVER_GAS + CALL_GAS + SIGNATURE_BYTES * BYTE_GAS + COLD_GAS
-    yield (
-        f"{THRESHOLD} ECDSA signatures, each signer looked up",
-        TRANSACTION_GAS + THRESHOLD * one,
-        "grows with every signer",
-    )
-    yield (
-        "a blob transaction (EIP-4844) with a point evaluation",
-        TRANSACTION_GAS + POINT_EVALUATION_GAS + EVALUATION_BYTES * BYTE_GAS,
-        "and the price of blob space, for each 128 KiB",
-    )
-    calldata = BATCH_BYTES * FLOOR_BYTE_GAS
-    count = -(-calldata // (MOST_GAS - TRANSACTION_GAS))
-    yield (
-        "a batch of 615 KB as call data",
-        calldata + count * TRANSACTION_GAS,
-        f"{count} transactions of at most 2^24",
-    )
-
-
-def lines(found: list[tuple[str, int]]) -> Iterator[str]:
+def lines(bench: Bench, answers: list[tuple[int, int, int]], others: list[Other]) -> Iterator[str]:
     yield HEAD
-    for what, gas in found:
+    for what, gas in bench.found:
         yield f"| {what} | {gas:,} |\n"
-    yield MIDDLE
-    for what, gas, remark in alternatives():
-        yield f"| {what} | {gas:,} | {remark} |\n"
+    yield ANSWERS
+    for rows, gas, data in answers:
+        yield f"| {rows:,} | {rows * 4096 * 31 / 2**20:.1f} MiB | {gas:,} | {data:,} |\n"
     yield FOOT
+    yield from alternatives.lines(others)
+
+
+@contextmanager
+def benched() -> Iterator[tuple[Bench, list[tuple[int, int, int]], list[Other]]]:
+    """All that is measured, on a chain of its own."""
+    with anvil(HARDFORK) as url:
+        bench = Bench(Web3(HTTPProvider(url, request_kwargs={"timeout": 120})))
+        answers = measure(bench)
+        found = list(bench.found)
+        others = list(alternatives.measure(bench))
+        bench.found = found
+        yield bench, answers, others
+
+
+def run() -> Iterator[Row]:
+    """Certificates beside the alternatives and their bounds; answers by their rows."""
+    with benched() as (bench, answers, others):
+        signatures = others[0]
+        yield _row(VERIFY, bench.of(VERIFY), signatures.what, signatures.gas, MOST_TO_VERIFY)
+        yield _row(REFUSE, bench.of(REFUSE), VERIFY, bench.of(VERIFY), MOST_TO_REFUSE)
+        propose = bench.of("propose a batch")
+        for other in others[1:]:
+            yield _row("propose a batch", propose, other.what, other.gas, None)
+        for rows, gas, data in answers:
+            yield _row(answering(rows), gas, "its call data alone", data, MOST_GAS)
+
+
+def _row(what: str, gas: int, beside: str, peer: int, bound: int | None) -> Row:
+    return Row(
+        what=what,
+        figure=f"{gas:,} gas",
+        beside=f"{beside}: {peer:,} gas",
+        ratio=gas / peer,
+        target="report" if bound is None else f"≤ {bound:,} gas",
+        reached=None if bound is None else gas <= bound,
+    )
 
 
 def main() -> None:
-    with anvil(HARDFORK) as url:
-        bench = Bench(Web3(HTTPProvider(url, request_kwargs={"timeout": 120})))
-        measure(bench)
-    TABLE.write_text("".join(lines(bench.found)))
+    with benched() as (bench, answers, others):
+        TABLE.write_text("".join(lines(bench, answers, others)))
 
 
 if __name__ == "__main__":
