@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
+from committee.passwords import require_both
 from committee.secp256k1 import Address
 from da_node.client.addresses import node_urls
 from da_node.service import BadConfiguration, MalformedRequest, Settings
@@ -177,9 +178,7 @@ class BridgeSettings(Settings, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Raises BadConfiguration."""
-        if (self.keystore is None) != (self.password_file is None):
-            reason = "keystore and password_file go together"
-            raise BadConfiguration(source="settings", name="keystore", reason=reason)
+        require_both(self.keystore, self.password_file)
         named = {"settlement": self.settlement, "bridge": self.bridge, "inbox": self.inbox}
         for name, value in named.items():
             if value is not None:

@@ -70,6 +70,17 @@ def require_strong(password: str) -> None:
         raise WeakPassword(value=len(password), bound=SHORTEST_PASSWORD)
 
 
+def require_both(keystore: Path | None, password_file: Path | None) -> None:
+    """Settings that name a keystore name its password's file, and the other way round.
+
+    Raises BadConfiguration, of the one that is absent.
+    """
+    if (keystore is None) != (password_file is None):
+        absent = "keystore" if keystore is None else "password_file"
+        reason = "keystore and password_file come together"
+        raise BadConfiguration(source="settings", name=absent, reason=reason)
+
+
 def read_password(path: Path) -> str:
     """The password in a file, which ends with its line; all else in the file is part of it.
 

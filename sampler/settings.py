@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
+from committee.passwords import require_both
 from committee.secp256k1 import Address
 from committee.values import KeysetHash
 from da_node.client.addresses import node_urls
@@ -241,9 +242,7 @@ class SamplerSettings(ServiceSettings, frozen=True, kw_only=True):
     def check(self) -> None:
         """What belongs together is there, and everything can be read."""
         super().check()
-        if (self.keystore is None) != (self.password_file is None):
-            absent = "keystore" if self.keystore is None else "password_file"
-            raise _bad(absent, "keystore and password_file come together")
+        require_both(self.keystore, self.password_file)
         _ = (self.feed_urls, self.pinned, self.watcher_addresses, self.wanted, self.patience)
         if self.webhook_url:
             node_urls(self.webhook_url)

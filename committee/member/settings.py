@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from committee.keyset_files import MEANING
+from committee.passwords import require_both
 from committee.secp256k1 import Address
 from da_node.service import BadConfiguration, MalformedRequest, NodeSettings
 
@@ -80,8 +81,7 @@ class MemberSettings(NodeSettings, frozen=True, kw_only=True):
             raise _wrong("keysets", "must be named")
         if (self.keystore is None) == (self.signer is None):
             raise _wrong("keystore", "name either a keystore or a signer's socket")
-        if (self.keystore is None) != (self.password_file is None):
-            raise _wrong("password_file", "comes with a keystore, and only with one")
+        require_both(self.keystore, self.password_file)
         _ = self.disperser_addresses
 
     @property
