@@ -24,10 +24,11 @@ from typing import Final
 from da_node.service import Bug
 from sampler.conclusion import Conclusion, Finding, conclude
 from sampler.doubting import Doubts, undrawn
-from sampler.evidence import FINAL, Asked, MemberRecord
+from sampler.evidence import Asked, MemberRecord
+from sampler.inquiry import Inquiry
 from sampler.patience import Patience
 from sampler.plan import Plan
-from sampler.question import MOST_ATTEMPTS, Ask, Move, Question, State
+from sampler.question import Ask, Question, State
 from sampler.suspicion import Outcome
 
 MOST_RECORDED: Final = 8192
@@ -106,17 +107,13 @@ class Session:
         self._draw = draw
         self._controls = controls
         self._most_items = most_items
-        self._code = plan.custody.code
         self._stage = Stage.ASKING
-        self._questions: dict[int, Question] = {}
-        self._more: dict[int, list[int]] = {}
-        """Sources beside the custodians, by column."""
+        self._inquiry = Inquiry(plan, patience, self.members, draw)
         self._asks: dict[int, tuple[Ask, float]] = {}
         """Under way, with when they began."""
         self._numbers = 0
         self._lacking: list[set[int]] = []
         """What each rung that is tried for lacks."""
-        self._looks_different = False
         self._tried = {plan.first.silent}
         """Sets of silent members whose rungs are tried for."""
         self._doubts = Doubts(promised, plan.custody.faults, trusts_clock)
@@ -139,10 +136,7 @@ class Session:
     @property
     def failed(self) -> int:
         """Items given up, or that looked lost to the end."""
-        return sum(
-            question.doubted and question.state is not State.HELD
-            for question in self._questions.values()
-        )
+        return len(self._inquiry.lost)
 
     @property
     def doubts(self) -> Doubts:
@@ -152,7 +146,7 @@ class Session:
     @property
     def asked(self) -> int:
         """Items asked for so far."""
-        return len(self._questions)
+        return len(self._inquiry.questions)
 
     @property
     def wants_sources(self) -> bool:
@@ -167,11 +161,11 @@ class Session:
     @property
     def questions(self) -> Collection[Question]:
         """Where each item asked for stands, to be looked at only."""
-        return self._questions.values()
+        return self._inquiry.questions.values()
 
     def state(self, item: int) -> State:
         """Where a question stands. KeyError for an item that is not of the sample."""
-        return self._questions[item].state
+        return self._inquiry.questions[item].state
 
     def is_open(self, ask: Ask) -> bool:
         """Whether what becomes of it still matters."""
@@ -192,11 +186,7 @@ class Session:
         self._notice_what_looks_lost(now_s)
         if self.is_over:
             return []
-        asks = [
-            self._begin(question, now_s)
-            for question in self._questions.values()
-            if question.next_at is not None and question.next_at <= now_s
-        ]
+        asks = [self._begin(question, now_s) for question in self._inquiry.due(now_s)]
         if self._stage is Stage.DOUBTING and now_s >= self._round_at_s:
             asks += self._begin_round(now_s)
         self._wakes_at_s = self._next_wake()
@@ -227,7 +217,7 @@ class Session:
         self._record(ask, outcome, entry[1], now_s, detail)
         if self.is_over:
             return
-        question = None if ask.item is None else self._questions.get(ask.item)
+        question = None if ask.item is None else self._inquiry.questions.get(ask.item)
         if question is not None:  # else it was asked for in a round alone
             self._item_ended(question, ask, outcome, now_s)
         if ask.round is None or self.is_over:
@@ -241,19 +231,8 @@ class Session:
 
     def learn(self, source: int, columns: Iterable[int], *, now_s: float) -> None:
         """Somebody keeps these columns too: a member beyond its arc, or another node."""
-        for column in columns:
-            known = self._more.setdefault(column, [])
-            if source in known or source in self._custodians(column):
-                continue
-            known.append(source)
-            for question in self._questions.values():
-                if self._code.column_of(self.plan.unit, question.item) == column:
-                    question.sources.append(source)
-                    if question.state is State.SPENT:
-                        question.step(Move.FIND)
-                    if question.state is State.WAITING:
-                        question.next_at = now_s
-                        self._wake(now_s)
+        if self._inquiry.learn(source, columns, now_s):
+            self._wake(now_s)
 
     def allow_controls(self, members: Iterable[int]) -> None:
         """Something can be asked of these that they are known to serve."""
@@ -263,53 +242,13 @@ class Session:
 
     def _try_for(self, items: Iterable[int], now_s: float) -> None:
         """Ask for what a rung takes and is not asked for yet."""
-        doubted_at = now_s + self._patience.doubt_s
-        for item in items:
-            if item not in self._questions:
-                column = self._code.column_of(self.plan.unit, item)
-                self._questions[item] = Question(
-                    item=item,
-                    sources=[*self._custodians(column), *self._more.get(column, ())],
-                    next_at=now_s,
-                    doubted_at=doubted_at,
-                )
+        self._inquiry.ask_for(items, now_s)
         self._lacking.append({item for item in items if item not in self.held})
         self._wake(now_s)
 
-    def _custodians(self, column: int) -> frozenset[int]:
-        return self.plan.custody.keepers[column]
-
     def _begin(self, question: Question, now_s: float) -> Ask:
-        for late in question.under_way.values():  # this is a hedge
-            if late in self.members:
-                self.members[late].overdue.add(question.item)
-        source = self._source_for(question)
-        question.step(Move.ASK)
-        question.made += 1
-        question.tried[source] = question.tried.get(source, 0) + 1
-        ask = self._ask(source, question.item, self._patience.question_s, now_s)
-        question.under_way[ask.number] = source
-        question.next_at = None
-        if self._patience.hedge_s is not None and question.may_be_hedged:
-            question.next_at = now_s + self._patience.hedge_s
-        return ask
-
-    def _source_for(self, question: Question) -> int:
-        """The one asked least for it; of several the one that fails least, then by chance."""
-        under_way = question.under_way.values()
-
-        def rank(source: int) -> tuple[bool, int, float, float]:
-            record = self.members.get(source)
-            failing = 0.0 if record is None else record.failing
-            return (
-                source in under_way,
-                question.tried.get(source, 0),
-                failing,
-                self._draw(),
-            )
-
-        usable = [source for source in question.sources if source not in question.final]
-        return usable[0] if len(usable) == 1 else min(usable or question.sources, key=rank)
+        source = self._inquiry.begin(question, self._numbers, now_s)
+        return self._ask(source, question.item, self._patience.question_s, now_s)
 
     def _ask(
         self,
@@ -330,13 +269,11 @@ class Session:
         order.
         """
         failing: dict[int, list[int]] = {}
-        for question in self._questions.values():
-            if question.doubted and question.state is not State.HELD:
-                column = self._code.column_of(self.plan.unit, question.item)
-                for member in question.failed & self._custodians(column):
-                    failing.setdefault(member, []).append(question.item)
+        for question in self._inquiry.lost:
+            for member in question.failed & self._inquiry.custodians(question.item):
+                failing.setdefault(member, []).append(question.item)
         if failing:
-            failing |= undrawn(self.plan, self._questions, self._doubts.promised)
+            failing |= undrawn(self.plan, self._inquiry.questions, self._doubts.promised)
         timeout_s = self._patience.round_s
         if now_s + timeout_s > self.deadline_s:
             self._round_at_s = self.deadline_s  # it could not be over in time
@@ -358,44 +295,16 @@ class Session:
     # ------------------------------------------------------------ what follows
 
     def _item_ended(self, question: Question, ask: Ask, outcome: Outcome, now_s: float) -> None:
-        own = question.under_way.pop(ask.number, None) is not None
-        if ask.source in self.members:
-            self.members[ask.source].overdue.discard(question.item)
-        if question.state is State.HELD:
-            return
-        if outcome is Outcome.HELD:
-            question.step(Move.HOLD)
-            question.next_at = None
-            self._looks_different |= question.doubted
+        if self._inquiry.ended(question, ask, outcome, now_s):
             self._hold(question.item, ask.source)
             return
-        question.failed.add(ask.source)
+        if question.state is State.HELD:
+            return
         if outcome.is_denial and ask.source in self._doubts.promised and not self._doubts.rounds:
             # No link does that: there is no need to wait for what is late.
             self._round_at_s = min(self._round_at_s, self.began_s + self._patience.doubt_s)
             self._wake(self._round_at_s)
-        if outcome in FINAL:
-            question.final.add(ask.source)
-        if not question.doubted and question.failed.issuperset(question.sources):
-            self._doubt(question)
-        if own:
-            self._follow(question, now_s)
-
-    def _follow(self, question: Question, now_s: float) -> None:
-        """What to do after an attempt of the question's own failed."""
-        left = [source for source in question.sources if source not in question.final]
-        if not left or question.made >= MOST_ATTEMPTS:
-            question.next_at = None
-            question.step(Move.LOSE if question.under_way else Move.SPEND)
-            return
-        if any(source not in question.tried for source in left):
-            question.next_at = now_s
-        elif not question.under_way:
-            rounds = min(question.tried[source] for source in left)
-            question.next_at = now_s + self._patience.pause_s(rounds, self._draw())
-        question.step(Move.LOSE if question.under_way else Move.PAUSE)
-        if question.next_at is not None:
-            self._wake(question.next_at)
+        self._wake(question.next_at)
 
     def _hold(self, item: int, source: int) -> None:
         self.held[item] = source
@@ -404,20 +313,8 @@ class Session:
         if not all(self._lacking):
             self._conclude(at_last=False)
 
-    def _doubt(self, question: Question) -> None:
-        question.doubted = True
-        self._looks_different = True
-
     def _notice_what_looks_lost(self, now_s: float) -> None:
-        for question in self._questions.values():
-            if (
-                not question.doubted
-                and question.state is not State.HELD
-                and question.doubted_at <= now_s
-            ):
-                self._doubt(question)
-        if self._looks_different:
-            self._looks_different = False
+        if self._inquiry.notice(now_s):
             self._aim_anew(now_s)
         if self._stage is Stage.ASKING and now_s >= self._round_at_s:
             self._step(Step.DOUBT)
@@ -426,17 +323,9 @@ class Session:
         """Try for the rung that needs none of what looks lost, if there is one, and for the one
         that leaves out the members of whom nothing came: the rest may come yet.
         """
-        lost = [
-            question.item
-            for question in self._questions.values()
-            if question.doubted and question.state is not State.HELD
-        ]
+        lost = [question.item for question in self._inquiry.lost]
         silent = {member for member, record in self.members.items() if record.is_silent}
-        of_silent = [
-            item
-            for item in lost
-            if self._custodians(self._code.column_of(self.plan.unit, item)) <= silent
-        ]
+        of_silent = [item for item in lost if self._inquiry.custodians(item) <= silent]
         for given_up in (lost, of_silent):
             rung = self.plan.aim(frozenset(given_up))
             if (
@@ -493,10 +382,5 @@ class Session:
         times = [self.deadline_s]
         if not self._doubts.under_way:
             times.append(self._round_at_s)
-        for question in self._questions.values():
-            if question.state is not State.HELD:
-                if question.next_at is not None:
-                    times.append(question.next_at)
-                if not question.doubted:
-                    times.append(question.doubted_at)
+        times += self._inquiry.next_at()
         return min(times)

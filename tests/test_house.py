@@ -90,6 +90,7 @@ PURE |= {
         "verdict",
         "patience",
         "question",
+        "inquiry",
         "evidence",
         "doubting",
         "session",
