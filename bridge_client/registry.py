@@ -37,6 +37,8 @@ class Sampler:
     free: int
     """When its stake can be taken back, once it is leaving; unix seconds."""
     stake_wei: int
+    since: int
+    """When its stake was paid: what it said before does not count; unix seconds."""
 
 
 class Registry:
@@ -47,8 +49,14 @@ class Registry:
 
     async def sampler(self, address: Address) -> Sampler:
         """What stands there of an account."""
-        standing, free, stake = await self.contract.answers("samplers", bytes(address))
-        return Sampler(address=address, standing=Standing(standing), free=free, stake_wei=stake)
+        standing, free, stake, since = await self.contract.answers("samplers", bytes(address))
+        return Sampler(
+            address=address,
+            standing=Standing(standing),
+            free=free,
+            stake_wei=stake,
+            since=since,
+        )
 
     async def stake(self, sender: Sender, sampler: Address) -> Receipt | None:
         """Pay the stake of an admitted sampler; None where it counts already."""

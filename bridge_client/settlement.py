@@ -169,6 +169,8 @@ class Hindrance(enum.Enum):
     """As many samplers as it takes say *withheld*."""
     KEYSET = "keyset"
     """Its keyset is not in force."""
+    EXPIRED = "expired"
+    """Its blob is no longer kept."""
     CHALLENGE = "challenge"
     """A challenge is open."""
     BEFORE = "before"
@@ -179,7 +181,7 @@ class Hindrance(enum.Enum):
     """Too few samplers say *available*, or said it too long ago."""
 
 
-LASTING: Final = frozenset({Hindrance.OBJECTION, Hindrance.KEYSET})
+LASTING: Final = frozenset({Hindrance.OBJECTION, Hindrance.KEYSET, Hindrance.EXPIRED})
 """Hindrances that waiting alone does not remove: samplers change their mind, or the batch falls."""
 
 
@@ -194,6 +196,7 @@ def hindrances(
     found = {
         Hindrance.OBJECTION: tally.withheld >= terms.objectors,
         Hindrance.KEYSET: not in_force,
+        Hindrance.EXPIRED: now >= batch.expires_at,
         Hindrance.CHALLENGE: batch.open_challenges > 0,
         Hindrance.BEFORE: batch.height > final_length,
         Hindrance.PERIOD: now < batch.proposed_at + terms.challenge_period_s,

@@ -121,6 +121,7 @@ async def test_what_is_foreseen_to_hinder_is_what_the_contract_names(act: Any) -
         Hindrance.CHALLENGE: "ChallengesOpen",
         Hindrance.OBJECTION: "ObjectionStands",
         Hindrance.KEYSET: "KeysetNotInForce",
+        Hindrance.EXPIRED: "BlobExpired",
         Hindrance.BEFORE: "NotNext",
     }
     seen = set()
@@ -153,6 +154,8 @@ async def test_what_is_foreseen_to_hinder_is_what_the_contract_names(act: Any) -
     await act.settlement.submit(sequencer, first, [act.verdict(i) for i in (0, 1)])
     assert await act.settlement.tally(first) == Tally(available=2, withheld=0)
     assert await act.settlement.hindrances(first) == ()
+    await compare(first)
+    act.test.at_time(first.expires_at)
     await compare(first)
     keyset_hash = bytes(first.keyset_hash)
     act.test.send(act.settled.verifier, "disableKeyset", keyset_hash, sender=GUARDIAN)

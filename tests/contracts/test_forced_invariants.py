@@ -137,7 +137,7 @@ class ForcedCalls(Calls):
     @precondition(lambda self: self.leaving or len(self.active) > 2)
     @rule()
     def come_back(self) -> None:
-        """Its verdicts of before count again, so far as they are fresh."""
+        """It begins anew: what it said before counts no more."""
         if not self.leaving:
             self.retire(min(self.active))
         self.chain.advance(EXIT_DELAY)
@@ -147,6 +147,7 @@ class ForcedCalls(Calls):
         self.chain.send(registry, "admit", sampler, sender=REGISTRAR)
         self.chain.send(registry, "stake", sampler, value=STAKE)
         self.active.add(which)
+        self.voices = [{who: heard[who] for who in heard if who != which} for heard in self.voices]
         self.reached.add("returned")
 
     @precondition(lambda self: len(self.batches) > self.final)

@@ -253,6 +253,18 @@ def test_anyone_gives_up_a_batch_whose_blob_is_gone(settled: Settled) -> None:
     settled.chain.send(settled.settlement, "abandon", 0)
 
 
+def test_a_batch_whose_blob_is_gone_is_not_final_any_more(settled: Settled) -> None:
+    settled.propose(0)
+    expires_at = settled.batch(1)["expiresAt"]
+    settled.chain.at_time(expires_at - 100)
+    settled.approve(0)
+    settled.chain.at_time(expires_at - 1)
+    settled.chain.call(settled.settlement, "finalize", 0)
+    settled.chain.at_time(expires_at)
+    refusal = settled.chain.refused(settled.settlement, "finalize", 0)
+    assert (refusal.name, refusal.operands) == ("BlobExpired", (expires_at,))
+
+
 def test_a_final_batch_cannot_be_touched(settled: Settled) -> None:
     settle(settled, 0)
     for function, arguments in (

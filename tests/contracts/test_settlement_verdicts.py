@@ -177,6 +177,46 @@ def test_a_sampler_that_leaves_counts_no_more(settled: Settled) -> None:
     assert why(settled, (SAMPLERS[0], settled.verdict())).name == "NotSampler"
 
 
+def come_back(settled: Settled, number: int) -> None:
+    """Leave, take the stake, and be admitted again."""
+    sampler, registry, chain = bytes(SAMPLERS[number].address), settled.registry, settled.chain
+    chain.send(registry, "retire", sampler, sender=REGISTRAR)
+    chain.advance(EXIT_DELAY)
+    chain.send(registry, "withdraw", sampler)
+    chain.send(registry, "admit", sampler, sender=REGISTRAR)
+    assert chain.call(registry, "activeSince", sampler) == 0, "its stake is not paid"
+    chain.send(registry, "stake", sampler, value=STAKE)
+    assert chain.call(registry, "activeSince", sampler) == chain.now
+
+
+def test_who_comes_back_begins_anew(chain: Chain) -> None:
+    """What it said before stands no more, neither for nor against, and is not taken any more."""
+    settled = Settled.on(chain, verdictLifetime_s=2**64 - 1)
+    settled.propose(0)
+    chain.advance(10)
+    settled.say(
+        0,
+        (SAMPLERS[0], settled.verdict(finding=Finding.WITHHELD)),
+        (SAMPLERS[1], settled.verdict()),
+        (SAMPLERS[2], settled.verdict()),
+    )
+    assert counted(settled) == (2, 1)
+    chain.advance(1)
+    unsaid = settled.verdict(finding=Finding.WITHHELD)
+    for number in (0, 1):
+        come_back(settled, number)
+    assert counted(settled) == (1, 0)
+    since = chain.call(settled.registry, "activeSince", bytes(SAMPLERS[0].address))
+    refusal = why(settled, (SAMPLERS[0], unsaid))
+    assert (refusal.name, refusal.operands[:2]) == ("VerdictOutOfTime", (unsaid.time, since))
+    settled.say(
+        0,
+        (SAMPLERS[0], settled.verdict(finding=Finding.WITHHELD, time=since)),
+        (SAMPLERS[1], settled.verdict()),
+    )
+    assert counted(settled) == (2, 1)
+
+
 # ------------------------------------------------------------------------- registration
 
 
@@ -239,7 +279,7 @@ def test_two_verdicts_of_one_moment_cost_the_stake(settled: Settled) -> None:
 
 def test_there_are_at_most_so_many_samplers(chain: Chain) -> None:
     registry = chain.deploy("SamplerRegistry", chain.accounts[REGISTRAR], STAKE, EXIT_DELAY)
-    for number in range(64):
+    for number in range(1, 65):
         chain.send(registry, "admit", number.to_bytes(20, "big"), sender=REGISTRAR)
     refusal = chain.refused(registry, "admit", bytes(19) + b"\xff", sender=REGISTRAR)
     assert (refusal.name, refusal.operands) == ("TooManySamplers", (64,))

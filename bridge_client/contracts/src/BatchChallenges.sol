@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {BatchLedger} from "./BatchLedger.sol";
+import {PointDraw} from "./PointDraw.sol";
 import {PointOpening} from "./PointOpening.sol";
 
 /// @title Challenges: who doubts that points of a batch's blob can be had asks for them, who has them
@@ -60,25 +61,18 @@ abstract contract BatchChallenges is BatchLedger {
         return _open(height, blobId, points);
     }
 
-    /// @notice The same for `count` points that the chain draws. The challenger could name others,
-    /// and whoever makes this block can choose among draws: no less than by naming them.
+    /// @notice The same for `count` points that the chain draws. The lot is the slot's own (EIP-4399):
+    /// neither the batch's proposer nor the blocks before move it. Who makes this block knows it before
+    /// and may leave the challenge to a later block, which is another lot; the challenger too, who
+    /// could name points as well. A second draw of one account in one block would be the same.
     function challengeDrawn(uint256 height, bytes32 blobId, uint256 count)
         external
         payable
         returns (uint256)
     {
         if (count > MAX_POINTS_A_CHALLENGE) revert TooManyPoints(count, MAX_POINTS_A_CHALLENGE);
-        uint16[] memory points = new uint16[](count);
-        bytes32 seed = keccak256(
-            abi.encode(block.prevrandao, blockhash(block.number - 1), msg.sender, challengeCount)
-        );
-        // one in each of `count` stretches of the blob, so that they ascend
-        uint256 stretch = count == 0 ? 0 : PointOpening.POINTS / count;
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 drawn = uint256(keccak256(abi.encode(seed, i))) % stretch;
-            points[i] = uint16(i * stretch + drawn);
-        }
-        return _open(height, blobId, points);
+        bytes32 seed = keccak256(abi.encode(block.prevrandao, msg.sender, blobId));
+        return _open(height, blobId, PointDraw.draw(seed, count));
     }
 
     function _open(uint256 height, bytes32 blobId, uint16[] memory points)

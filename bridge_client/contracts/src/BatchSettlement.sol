@@ -36,6 +36,7 @@ contract BatchSettlement is BatchVerdicts, BatchChallenges, ForcedInbox {
     error TooFewVerdicts(uint256 value, uint256 needed);
     error ObjectionStands(uint256 value, uint256 bound);
     error KeysetNotInForce(bytes32 keysetHash);
+    error BlobExpired(uint256 expiresAt);
     error NoStateVerifier();
     error BadStateProof();
     error StillLive(uint256 batchId);
@@ -254,6 +255,8 @@ contract BatchSettlement is BatchVerdicts, BatchChallenges, ForcedInbox {
         if (!_config.verifier.isInForce(batch.keysetHash)) {
             revert KeysetNotInForce(batch.keysetHash);
         }
+        // nobody can look any more whether it is there
+        if (block.timestamp >= batch.expiresAt) revert BlobExpired(batch.expiresAt);
         (uint256 available, uint256 withheld) = countVerdicts(batchId);
         if (withheld >= _config.objectors) revert ObjectionStands(withheld, _config.objectors);
         if (available < _config.quorum) revert TooFewVerdicts(available, _config.quorum);

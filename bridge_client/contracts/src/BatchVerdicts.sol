@@ -47,13 +47,13 @@ abstract contract BatchVerdicts is BatchLedger {
         }
         for (uint256 i = 0; i < verdicts.length; ++i) {
             address sampler = verdicts[i].signerOf(signatures[i]);
-            if (!_config.samplers.isActive(sampler)) revert NotSampler(sampler);
+            uint256 earliest = _config.samplers.activeSince(sampler);
+            if (earliest == 0) revert NotSampler(sampler);
             _requireVerdict(_batches[batchId], verdicts[i]);
             Voice storage voice = voices[batchId][sampler];
             uint256 time = verdicts[i].time;
-            if (time <= voice.time) {
-                revert VerdictOutOfTime(time, uint256(voice.time) + 1, block.timestamp);
-            }
+            if (earliest <= voice.time) earliest = uint256(voice.time) + 1;
+            if (time < earliest) revert VerdictOutOfTime(time, earliest, block.timestamp);
             if (voice.time == 0) _speakers[batchId].push(sampler);
             voice.verdict = verdicts[i].verdict;
             voice.time = uint64(time);
@@ -79,7 +79,8 @@ abstract contract BatchVerdicts is BatchLedger {
     }
 
     /// @notice Fresh verdicts *available* and all verdicts *withheld* on a batch, of those who are
-    /// samplers now. A *withheld* stands until its sampler says otherwise.
+    /// samplers now, so far as they said it since they last became one. A *withheld* stands until its
+    /// sampler says otherwise.
     function countVerdicts(uint256 batchId)
         public
         view
@@ -87,8 +88,9 @@ abstract contract BatchVerdicts is BatchLedger {
     {
         address[] storage speakers = _speakers[batchId];
         for (uint256 i = 0; i < speakers.length; ++i) {
-            if (!_config.samplers.isActive(speakers[i])) continue;
+            uint256 since = _config.samplers.activeSince(speakers[i]);
             Voice memory voice = voices[batchId][speakers[i]];
+            if (since == 0 || voice.time < since) continue;
             if (voice.verdict == VerdictSignatures.WITHHELD) ++withheld;
             else if (block.timestamp - voice.time <= _config.verdictLifetime_s) ++available;
         }

@@ -21,8 +21,10 @@ contract SamplerRegistry {
     struct Sampler {
         Standing standing;
         /// When its stake can be taken back, once it is leaving.
-        uint64 free;
+        uint48 free;
         uint128 stake;
+        /// When its stake was paid: what it said before does not count.
+        uint48 since;
     }
 
     error BadConfiguration(string name);
@@ -75,8 +77,12 @@ contract SamplerRegistry {
     function stake(address sampler) external payable {
         _require(sampler, Standing.Admitted);
         if (msg.value != stakeWei) revert WrongStake(msg.value, stakeWei);
-        samplers[sampler] =
-            Sampler({standing: Standing.Active, free: 0, stake: uint128(msg.value)});
+        samplers[sampler] = Sampler({
+            standing: Standing.Active,
+            free: 0,
+            stake: uint128(msg.value),
+            since: uint48(block.timestamp)
+        });
         emit SamplerActive(sampler);
     }
 
@@ -87,7 +93,7 @@ contract SamplerRegistry {
         if (record.standing != Standing.Admitted) _require(sampler, Standing.Active);
         --samplerCount;
         record.standing = Standing.Leaving;
-        record.free = uint64(block.timestamp + exitDelay_s);
+        record.free = uint48(block.timestamp + exitDelay_s);
         emit SamplerLeaving(sampler, record.free);
     }
 
@@ -127,6 +133,12 @@ contract SamplerRegistry {
     /// @notice Whether its verdicts count now.
     function isActive(address sampler) external view returns (bool) {
         return samplers[sampler].standing == Standing.Active;
+    }
+
+    /// @notice From when on its verdicts count; 0 if they do not. Who left and came back begins anew.
+    function activeSince(address sampler) external view returns (uint256) {
+        Sampler storage record = samplers[sampler];
+        return record.standing == Standing.Active ? record.since : 0;
     }
 
     function _require(address sampler, Standing expected) private view {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {BlobReader} from "../src/BlobReader.sol";
+import {PointDraw} from "../src/PointDraw.sol";
 import {PointOpening} from "../src/PointOpening.sol";
 
 /// @title The libraries of points, from outside.
@@ -13,6 +14,10 @@ contract PointHarness {
         bytes calldata opening
     ) external view returns (uint256) {
         return PointOpening.requireHolds(header, blobId, index, opening);
+    }
+
+    function draw(bytes32 seed, uint256 count) external pure returns (uint16[] memory) {
+        return PointDraw.draw(seed, count);
     }
 
     function challengeOf(bytes calldata header) external pure returns (uint256) {
