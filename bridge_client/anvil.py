@@ -37,13 +37,14 @@ def binary() -> Path:
 
 
 @contextmanager
-def anvil(hardfork: str, *options: str) -> Iterator[str]:
-    """A chain of a hardfork (`prague`, `osaka`) while the context lasts; its URL. A transaction has
-    at most 2^24 gas, which anvil enforces only where it is told to (EIP-7825).
+def anvil(hardfork: str, *options: str, port: int = 0) -> Iterator[str]:
+    """A chain of a hardfork (`prague`, `osaka`) while the context lasts; its URL. `port` 0 is any
+    free one. A transaction has at most 2^24 gas, which anvil enforces only where it is told to
+    (EIP-7825).
 
     Raises ToolMissing, ChainNotStarted.
     """
-    command = [str(binary()), "--host", "127.0.0.1", "--port", "0", "--hardfork", hardfork]
+    command = [str(binary()), "--host", "127.0.0.1", "--port", str(port), "--hardfork", hardfork]
     command += ["--enable-tx-gas-limit", *options]
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

@@ -22,6 +22,7 @@ USING_THE_TEST_KIT = (
     "committee.cli.demo",
     "sampler.devnet",
     "sampler.cli.demo",
+    "bridge_client.devnet",
     "bridge_client.cli.demo",
     "benchmarks",
 )
@@ -131,6 +132,7 @@ PURE |= {
         "fallback.costs",
         "l1.answers",
         "journal.records",
+        "devnet.happenings",
         "settlement",
         "verdicts",
         "withdrawals",

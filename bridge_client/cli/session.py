@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from bridge_client.errors import GateClosed, GateTimeout, L1TooSlow
+from bridge_client.errors import GateClosed, GateTimeout, L1TooSlow, L1Unreachable, NoContract
 from bridge_client.gate import Clock
 from bridge_client.journal import JournalThread
 from bridge_client.l1 import Chain, Endpoint
@@ -26,7 +26,7 @@ from committee.cli.keysets import read_committee
 from committee.keyset import VerifiedKeyset
 from committee.passwords import read_password
 from committee.secp256k1 import EthereumKey
-from da_node.service import BadConfiguration, Output, load, settings_flags, with_output
+from da_node.service import BadConfiguration, Output, load, logger, settings_flags, with_output
 
 EXIT_CLOSED: Final = 10
 """Waiting does not help: the batch is void, or samplers object."""
@@ -34,6 +34,8 @@ EXIT_NOT_YET: Final = 11
 """What was waited for did not come in time; the same command goes on."""
 
 T = TypeVar("T")
+
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +93,15 @@ class Session:
 
 
 @asynccontextmanager
-async def session(settings: BridgeSettings) -> AsyncIterator[Session]:
-    """Raises as reading the keystore, `opened` and the endpoint do."""
+async def session(settings: BridgeSettings, *, waits: bool = False) -> AsyncIterator[Session]:
+    """Raises as reading the keystore, `opened` and the endpoint do; what `waits` does so for an
+    endpoint that is not there yet.
+    """
     key = await asyncio.to_thread(_key, settings)
     async with Endpoint(settings.rpc) as endpoint:
         chain = Chain(endpoint.ask, endpoint.name)
+        if waits:
+            await until_there(chain.identity, settings.poll_s)
         journal = await opened(settings.journal, chain, settings.chain_id)
         try:
             yield Session(settings=settings, chain=chain, journal=journal, key=key)
@@ -103,11 +109,22 @@ async def session(settings: BridgeSettings) -> AsyncIterator[Session]:
             await journal.close()
 
 
+async def until_there(ask: Callable[[], Awaitable[T]], poll_s: float) -> T:
+    """What is asked for, once it is there: what runs for good is started with what it needs."""
+    while True:
+        try:
+            return await ask()
+        except (L1Unreachable, NoContract) as error:
+            _log.warning("not there yet", reason=str(error))
+            await asyncio.sleep(poll_s)
+
+
 def bridge_command(
-    work: Callable[..., Awaitable[None]],
+    work: Callable[..., Awaitable[None]], *, waits: bool = False
 ) -> Callable[..., Any]:
     """A command with the settings' options: `work` gets the session, the output, and what else the
-    command takes. What a gate says of waiting becomes its exit code.
+    command takes. What a gate says of waiting becomes its exit code. One that `waits` does so for
+    the endpoint, unless it is told to work `once`.
     """
 
     @settings_flags(BridgeSettings)
@@ -119,7 +136,8 @@ def bridge_command(
         settings = load(BridgeSettings, file=config, environment=os.environ, flags=flags)
 
         async def whole() -> None:
-            async with session(settings) as opened_session:
+            is_patient = waits and not given.get("once", False)
+            async with session(settings, waits=is_patient) as opened_session:
                 await work(opened_session, output, **given)
 
         try:
@@ -132,6 +150,9 @@ def bridge_command(
             raise click.exceptions.Exit(EXIT_NOT_YET) from None
 
     return run
+
+
+daemon_command = functools.partial(bridge_command, waits=True)
 
 
 def _key(settings: BridgeSettings) -> EthereumKey | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack, suppress
+import time
+from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 import click
@@ -15,9 +16,10 @@ import msgspec
 
 from bridge_client.bringing import Bringer
 from bridge_client.cli.challenges import answer
-from bridge_client.cli.session import Session, bridge_command
+from bridge_client.cli.session import Session, daemon_command, until_there
 from bridge_client.errors import JournalFault, Reverted
 from bridge_client.proposals import Proposals
+from bridge_client.pulse import STILL_S, Pulse, telling
 from bridge_client.samplers import SamplerService
 from bridge_client.sending import Sender
 from bridge_client.settings import BridgeSettings
@@ -25,7 +27,14 @@ from bridge_client.settling import Settlement
 from bridge_client.watching import News, Seen, Watcher
 from da_node.client import Client
 from da_node.coding import LocalKzg, local_verifier
-from da_node.service import BadConfiguration, NotEnough, Output, Unavailable, logger
+from da_node.service import (
+    BadConfiguration,
+    NotEnough,
+    Output,
+    Unavailable,
+    configure_logging,
+    logger,
+)
 
 _log = logger(__name__)
 
@@ -38,10 +47,22 @@ _log = logger(__name__)
     help="Have --samplers look at what is proposed, and bring their verdicts.",
 )
 @click.option("--once", is_flag=True, help="Stop at the newest block.")
+@click.option(
+    "--listen",
+    type=click.IntRange(0, 65_535),
+    metavar="PORT",
+    help="Tell at 127.0.0.1:PORT/readyz whether it does its work; 0 takes any free port.",
+)
 @click.option("--name", default="watch", show_default=True, help="Of this watcher in the journal.")
-@bridge_command
+@daemon_command
 async def watch_command(
-    session: Session, output: Output, respond: bool, verdicts: bool, once: bool, name: str
+    session: Session,
+    output: Output,
+    respond: bool,
+    verdicts: bool,
+    once: bool,
+    listen: int | None,
+    name: str,
 ) -> None:
     """Print the settlement's events as they happen, from where this watcher was.
 
@@ -51,7 +72,13 @@ async def watch_command(
     or a sampler fails at is logged, and tried again. Exit codes: 0 stopped, 1 failed, 2 wrong
     usage.
     """
-    settlement = await session.settlement()
+    if not once:
+        configure_logging("info")
+    settlement = (
+        await session.settlement()
+        if once
+        else await until_there(session.settlement, session.settings.poll_s)
+    )
     watcher = Watcher(
         session.chain,
         session.journal,
@@ -73,13 +100,40 @@ async def watch_command(
             duties.append(_proposals(session.settings, settlement, sender, web))
         for duty in duties:
             duty.begin(await watcher.past())
-        while not stop.is_set():
-            is_complete = await _look(watcher, output, duties, once)
-            if is_complete and once:
-                return
-            if is_complete:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), session.settings.poll_s)
+        pulse = Pulse(time.monotonic, still_s=max(STILL_S, 3 * session.settings.poll_s))
+        if listen is not None:
+            _log.info("listening", url=await stack.enter_async_context(telling(pulse, listen)))
+        work = _work(watcher, output, duties, once, pulse, session.settings.poll_s)
+        await _until(stop, work)
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """The work, broken off once it is to stop: what it sends is journalled, and goes on later."""
+    tasks = [asyncio.create_task(work), asyncio.create_task(stop.wait())]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def _work(
+    watcher: Watcher,
+    output: Output,
+    duties: Sequence[_Duty],
+    once: bool,
+    pulse: Pulse,
+    poll_s: float,
+) -> None:
+    while True:
+        is_complete = await _look(watcher, output, duties, once, pulse)
+        if is_complete and once:
+            return
+        if is_complete:
+            await asyncio.sleep(poll_s)
 
 
 def _proposals(
@@ -152,7 +206,9 @@ class _Answers:
             self.waiting.discard(number)
 
 
-async def _look(watcher: Watcher, output: Output, duties: Sequence[_Duty], once: bool) -> bool:
+async def _look(
+    watcher: Watcher, output: Output, duties: Sequence[_Duty], once: bool, pulse: Pulse
+) -> bool:
     """Whether there is nothing more to read for now."""
     try:
         news = await watcher.look()
@@ -165,9 +221,11 @@ async def _look(watcher: Watcher, output: Output, duties: Sequence[_Duty], once:
         for duty in duties:
             if news.is_complete:
                 await duty.do()
+        pulse.beat(news.upto, is_complete=news.is_complete)
     except Unavailable as error:
         if once or isinstance(error, JournalFault):
             raise
+        pulse.fail(str(error))
         _log.error("the endpoint fails", reason=str(error))
         return True
     return news.is_complete

@@ -2,6 +2,7 @@
 tests. Its key is a throw-away key, as the committee's are.
 """
 
-from sampler.devnet.parts import SAMPLER, sampler_address, sampler_part
+from sampler.devnet.keys import key_in
+from sampler.devnet.parts import SAMPLER, sampler_address, sampler_part, watcher_keystore
 
-__all__ = ["SAMPLER", "sampler_address", "sampler_part"]
+__all__ = ["SAMPLER", "key_in", "sampler_address", "sampler_part", "watcher_keystore"]

@@ -9,10 +9,11 @@ from typing import get_args
 import msgspec
 import pytest
 
+from bridge_client.cli.devchain import DevchainSettings
 from committee.cli.fault_proxy import FaultProxySettings
 from committee.devnet.faults import Fault
 from da_node.cli.devnet import devnet
-from da_node.service import documentation
+from da_node.service import Settings, documentation
 
 TEXT = (Path(__file__).parents[2] / "docs" / "DEVNET.md").read_text()
 
@@ -36,8 +37,9 @@ def test_the_faults_that_are_shown_are_faults() -> None:
         msgspec.json.decode(text, type=list[Fault])
 
 
-def test_the_settings_of_the_proxy_are_those_of_its_schema() -> None:
-    assert documentation(FaultProxySettings) in TEXT
+@pytest.mark.parametrize("schema", [FaultProxySettings, DevchainSettings])
+def test_the_settings_of_parts_are_those_of_their_schemas(schema: type[Settings]) -> None:
+    assert documentation(schema) in TEXT
 
 
 def test_every_option_of_the_command_is_named() -> None:

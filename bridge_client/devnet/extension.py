@@ -1,0 +1,113 @@
+"""What the bridge adds to `holdfast devnet`: an L1, a watcher, and how to propose a batch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+import click
+from rich.console import RenderableType
+
+from bridge_client.anvil import binary
+from bridge_client.devnet.happenings import Happenings, l1_line
+from bridge_client.devnet.parts import L1, WATCHER, L1Files, chain_part, rpc_url, watcher_part
+from committee.devnet.founding import founded
+from da_node.service import BadConfiguration
+from da_node.service.network import Network
+from da_node.service.network.extension import Contribution, Extension, Ground
+from da_node.service.network.part import LOOPBACK
+from sampler.devnet import SAMPLER, sampler_address
+
+LOOK_S: Final = 0.5
+UNTOLD: Final = 1000
+"""Lines that wait to be told; older ones are dropped."""
+
+
+class L1Observer:
+    """Reads what the watcher prints."""
+
+    def __init__(self, network: Network, rpc: str) -> None:
+        self._chain = network[L1]
+        self._log = network[WATCHER].tail()
+        self._rpc = rpc
+        self._told = Happenings()
+        self._untold: deque[str] = deque(maxlen=UNTOLD)
+
+    async def watch(self) -> None:
+        """Look on until cancelled."""
+        while True:
+            for event in self._log.read():
+                if (line := self._told.take(event)) is not None:
+                    self._untold.append(line)
+            await asyncio.sleep(LOOK_S)
+
+    def news(self) -> Sequence[str]:
+        """What has happened since the last call."""
+        told = list(self._untold)
+        self._untold.clear()
+        return told
+
+    def panels(self) -> Sequence[RenderableType]:
+        """The chain and its batches."""
+        return [l1_line(self._chain.state, self._chain.pid, self._rpc, self._told)]
+
+
+class _Nobody:
+    """Where no L1 is wanted."""
+
+    async def watch(self) -> None: ...
+
+    def news(self) -> Sequence[str]:
+        return []
+
+    def panels(self) -> Sequence[RenderableType]:
+        return []
+
+
+def _contribute(ground: Ground) -> Contribution:
+    if not ground.options["l1"]:
+        return Contribution(parts=[], usage=[], observe=lambda network: _Nobody())
+    if ground.options["no_sampler"]:
+        reason = "a batch is final by a sampler's verdict, and --no-sampler leaves it out"
+        raise BadConfiguration(source="command line", name="--l1", reason=reason)
+    binary()  # before a part is made that could not start
+    founding = founded(ground.directory)
+    files = L1Files(directory=ground.directory, founding=founding)
+    rpc = rpc_url(ground.ports)
+    signer = sampler_address(ground.directory, founding)
+    sampler_url = f"http://{LOOPBACK}:{ground.ports.of(SAMPLER)}"
+    parts = [
+        chain_part(files, ground.ports, [signer], ground.more),
+        watcher_part(files, ground.ports, [sampler_url], ground.more),
+    ]
+    files.write_config(ground.ports)
+    return Contribution(
+        parts=parts,
+        usage=_usage(files, rpc),
+        observe=lambda network: L1Observer(network, rpc),
+    )
+
+
+def _usage(files: L1Files, rpc: str) -> list[str]:
+    roots = f"--state-root 0x{1:064x} --withdrawals-root 0x{0:064x}"
+    return [
+        f"An L1 ({rpc}, a block a second) makes batches final that the sampler found available.",
+        "",
+        f"  holdfast bridge propose ID {roots} --config {files.config}",
+        f"  holdfast bridge status --config {files.config}",
+        f"  holdfast bridge settle 0 --config {files.config}   # waits until it is final",
+    ]
+
+
+EXTENSION: Final = Extension(
+    options=(
+        click.Option(
+            ["--l1"],
+            is_flag=True,
+            help="With a chain (anvil), the settlement's contracts on it, and a watcher.",
+        ),
+    ),
+    contribute=_contribute,
+)
