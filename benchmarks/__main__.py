@@ -24,6 +24,7 @@ from benchmarks import (
     read,
     sampler_memory,
     sampling,
+    settling,
 )
 from benchmarks.measure import Row
 
@@ -39,6 +40,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "points": points.run,
     "sampler memory": sampler_memory.run,
     "gas": gas.run,
+    "settling": settling.run,
 }
 RESULTS = Path(__file__).with_name("results.json")
 
