@@ -36,7 +36,7 @@ DAY_S = 86_400
 @click.option("--proposal-bond", type=click.IntRange(0), default=10**18, show_default=True)
 @click.option("--point-bond", type=click.IntRange(0), default=10**16, show_default=True)
 @click.option("--row-bond", type=click.IntRange(0), default=10**14, show_default=True)
-@click.option("--forced-fee", type=click.IntRange(0), default=10**15, show_default=True)
+@click.option("--forced-fee", type=click.IntRange(1), default=10**15, show_default=True)
 @click.option("--stake", type=click.IntRange(0), default=10**18, show_default=True)
 @click.option("--exit-delay", type=DURATION, default="30d", show_default=True)
 @click.option("--token", metavar="ADDRESS", help="With a bridge for it; another one adds a bridge.")
