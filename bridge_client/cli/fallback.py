@@ -21,6 +21,7 @@ from bridge_client.fallback.framing import Form
 from bridge_client.fallback.inbox import Inbox
 from bridge_client.fallback.posting import Posted, post, quote
 from bridge_client.fallback.reading import read
+from bridge_client.l1.answers import HASH_BYTES
 from committee.certificate import VerifiedCertificate
 from committee.cli.parameters import Hex
 from committee.disk import create_file
@@ -35,6 +36,10 @@ _ETHER = 10**18
 
 class _Id(HexNamed):
     length = BlobId.length
+
+
+class _TransactionHash(HexNamed):
+    length = HASH_BYTES
 
 
 @click.group("fallback")
@@ -110,6 +115,13 @@ async def post_command(
 @click.argument("blob_id", metavar="ID", type=Hex(_Id))
 @click.option("--poster", type=Hex(Address), help="Only what this account posted.")
 @click.option(
+    "--transaction",
+    "transactions",
+    multiple=True,
+    type=Hex(_TransactionHash),
+    help="Only what this transaction posted; may be given several times.",
+)
+@click.option(
     "-o",
     "--output",
     "path",
@@ -118,7 +130,12 @@ async def post_command(
 )
 @bridge_command
 async def get_command(
-    session: Session, output: Output, blob_id: _Id, poster: Address | None, path: Path | None
+    session: Session,
+    output: Output,
+    blob_id: _Id,
+    poster: Address | None,
+    transactions: tuple[_TransactionHash, ...],
+    path: Path | None,
 ) -> None:
     """Read the payload of blob ID from --inbox, from --first-block on, the newest first.
 
@@ -140,6 +157,7 @@ async def get_command(
             beacon=beacon,
             first_block=settings.first_block,
             poster=poster,
+            transactions=transactions,
         )
     if path is None:
         await asyncio.to_thread(sys.stdout.buffer.write, found.payload)

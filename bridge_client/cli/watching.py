@@ -18,6 +18,7 @@ from bridge_client.bringing import Bringer
 from bridge_client.cli.challenges import answer
 from bridge_client.cli.session import Session, daemon_command, until_there
 from bridge_client.errors import JournalFault, Reverted
+from bridge_client.fallback.inbox import Inbox
 from bridge_client.proposals import Proposals
 from bridge_client.pulse import STILL_S, Pulse, telling
 from bridge_client.samplers import SamplerService
@@ -64,7 +65,8 @@ async def watch_command(
     listen: int | None,
     name: str,
 ) -> None:
-    """Print the settlement's events as they happen, from where this watcher was.
+    """Print the events of the settlement, and of --inbox, as they happen, from where this watcher
+    was.
 
     One line for each; an event that a reorganisation took back is printed again as lost. Runs
     until Ctrl-C or SIGTERM. With --verdicts each of --samplers draws a new sample of every batch
@@ -79,10 +81,13 @@ async def watch_command(
         if once
         else await until_there(session.settlement, session.settings.poll_s)
     )
+    contracts = [settlement.contract]
+    if session.settings.inbox is not None:
+        contracts.append(Inbox(session.chain, session.settings.inbox_address).contract)
     watcher = Watcher(
         session.chain,
         session.journal,
-        [settlement.contract],
+        contracts,
         name=name,
         first_block=session.settings.first_block,
     )

@@ -59,7 +59,7 @@ class Inbox:
         """A receipt's events have this contract's. Raises NoContract: a transaction to where
         nothing is succeeds.
         """
-        if not any(log.address == self.contract.address for log in logs):
+        if not self._own(logs):
             raise NoContract(name=NAME, address=self.contract.address.hex0x)
 
     async def postings(
@@ -78,6 +78,17 @@ class Inbox:
                 yield [self._posting(log) for log in logs]
             last = first - 1
 
+    async def announced(
+        self, blob_id: BlobId, transactions: Sequence[bytes], poster: Address | None = None
+    ) -> list[Posting]:
+        """The parts of an id that these transactions announced; none of one that no block has."""
+        found = []
+        for transaction in transactions:
+            receipt = await self.contract.chain.receipt(transaction)
+            own = [] if receipt is None else self._own(receipt.logs)
+            found += [one for one in map(self._posting, own) if one.header.blob_id == blob_id]
+        return [one for one in found if poster in (None, one.poster)]
+
     async def piece(self, posting: Posting) -> bytes | None:
         """The bytes of a part that was posted as call data; None where the transaction has it not
         plainly, such as one that reached the contract through another.
@@ -95,6 +106,9 @@ class Inbox:
         _, _, offset, piece = arguments
         is_it = offset == posting.part.first and len(piece) == posting.part.count
         return bytes(piece) if is_it else None
+
+    def _own(self, logs: Sequence[Log]) -> list[Log]:
+        return [log for log in logs if log.address == self.contract.address]
 
     def _posting(self, log: Log) -> Posting:
         try:

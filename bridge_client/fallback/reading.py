@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -45,9 +45,11 @@ async def read(
     beacon: BeaconNode | None = None,
     first_block: int = 0,
     poster: Address | None = None,
+    transactions: Sequence[bytes] = (),
 ) -> Found:
-    """The payload of an id, from what was posted from a block on, the newest first. Without
-    `beacon` only call data is read; of one poster only, where one is given.
+    """The payload of an id, from what was posted from a block on, the newest first; where
+    transactions are named, from what these posted. Without `beacon` only call data is read; of one
+    poster only, where one is given.
 
     `kzg` works in a thread. Raises NotPosted, NoContract, what asking chain and beacon node raises:
     a payload that some node could give is never called not posted.
@@ -55,7 +57,11 @@ async def read(
     await inbox.contract.require_there()
     head = await inbox.contract.chain.head()
     search = _Search(inbox, blob_id, kzg, beacon)
-    async for postings in inbox.postings(blob_id, first_block, head.number, poster):
+    if transactions:
+        stretches = _once(inbox.announced(blob_id, transactions, poster))
+    else:
+        stretches = inbox.postings(blob_id, first_block, head.number, poster)
+    async for postings in stretches:
         search.postings += postings
         found = await search.look()
         if found is not None:
@@ -71,6 +77,10 @@ async def read(
         last_block=head.number,
         reason=search.reason,
     )
+
+
+async def _once(postings: Awaitable[list[Posting]]) -> AsyncIterator[list[Posting]]:
+    yield await postings
 
 
 @dataclass

@@ -173,6 +173,20 @@ async def test_a_poster_mends_what_it_posted_wrong(scene: Scene) -> None:
     assert await scene.read(blob) == SMALL
 
 
+async def test_what_a_transaction_posted_is_found_by_its_hash(scene: Scene) -> None:
+    made = await post(scene.inbox, scene.alice, SMALL, KZG, Form.CALL_DATA)
+    blob = encode(SMALL, KZG)
+    (receipt,) = made.receipts
+    await scene.smuggle(scene.alice, blob, 0, bytes(500))
+    named = {"transactions": [receipt.transaction], "first_block": receipt.block_number + 1}
+    assert await scene.read(blob, **named) == SMALL
+    for nothing in ({"poster": scene.mallory.account}, {"transactions": [bytes(32)]}):
+        with pytest.raises(NotPosted, match="none"):
+            await scene.read(blob, **named | nothing)
+    with pytest.raises(NotPosted, match="none"):
+        await scene.read(encode(b"other", KZG), **named)
+
+
 async def test_nothing_is_posted_to_where_no_inbox_is(scene: Scene) -> None:
     nowhere = Inbox(scene.chain, Address(b"\x42" * 20))
     with pytest.raises(NoContract):
@@ -235,6 +249,8 @@ def test_from_a_file_to_a_file(desk: Desk) -> None:
     assert (found["as"], found["transactions"]) == ("calldata", begun["transactions"])
     plain = ["fallback", "get", begun["blob_id"], *desk.options]
     assert CliRunner().invoke(bridge, plain).stdout_bytes == SMALL
+    named = ["--transaction", begun["transactions"][0], "--first-block", 10**9]
+    give(desk, "get", begun["blob_id"], "-o", desk.directory / "again", *named)
     missing = give(desk, "get", "0x" + "11" * 32, "-o", desk.directory / "none", code=1)
     assert missing["code"] == "not_posted"
 
@@ -249,6 +265,18 @@ def test_blobs_are_read_from_the_beacon_node_that_is_named(desk: Desk) -> None:
     desk.options += ["--beacon", desk.options[desk.options.index("--rpc") + 1]]
     assert give(desk, "get", posted["blob_id"], "-o", out)["as"] == "blobs"
     assert out.read_bytes() == SMALL
+
+
+def test_a_watcher_tells_what_is_posted(desk: Desk) -> None:
+    file = desk.directory / "batch"
+    file.write_bytes(SMALL)
+    deployed = give(desk, "deploy", "--label", desk.directory)
+    settlement = desk.deployed()["settlement"]
+    head = desk.chain.web3.eth.block_number
+    desk.options += ["--inbox", deployed["inbox"], "--settlement", settlement]
+    posted = give(desk, "post", file, "--as", "calldata")
+    seen = desk.give("watch", "--once", "--first-block", head + 1)
+    assert (seen["event"], seen["fields"]["blobId"]) == ("BytesPosted", posted["blob_id"])
 
 
 def test_it_goes_to_l1_only_where_the_da_layer_does_not_certify(desk: Desk) -> None:
