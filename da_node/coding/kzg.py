@@ -75,6 +75,11 @@ class LocalKzg:
         if self._setup is None:
             self._setup = _shared_setup(self._precompute)
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it has been used."""
+        return self._setup is not None
+
     def commit_and_prove(self, row: bytes) -> tuple[Commitment, tuple[Proof, ...]]:
         self.load()
         commitment = Commitment(ckzg.blob_to_kzg_commitment(row, self._setup))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import random
@@ -19,6 +20,7 @@ import pytest
 
 from da_node.coding import local_prover
 from da_node.errors import NotReady, WorkerLost
+from da_node.service import kzg_pool
 from da_node.service.kzg_pool import KzgPool
 
 ROW = b"".join(bytes(1) + random.Random(p).randbytes(31) for p in range(4096))
@@ -83,6 +85,33 @@ def test_answers_are_those_of_the_process_itself() -> None:
         assert not pool.is_commitment(bytes(48))
         assert not pool.verify_cells([commitment], [0], [bytes(2048)], [proofs[0]])
     assert len(make.executors) == 1
+
+
+@pytest.mark.parametrize("is_loaded", [True, False])
+def test_tables_are_loaded_once_they_pay_or_where_nothing_is_loaded_yet(
+    is_loaded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Kzg:
+        def __init__(self, is_loaded: bool) -> None:
+            self.is_loaded = is_loaded
+            self.proven = 0
+
+        def commit_and_prove(self, row: bytes) -> str:
+            self.is_loaded = True
+            self.proven += 1
+            return "proven"
+
+    verifier, prover = Kzg(is_loaded), Kzg(False)
+    monkeypatch.setattr(kzg_pool, "local_verifier", lambda: verifier)
+    monkeypatch.setattr(kzg_pool, "local_prover", lambda: prover)
+    monkeypatch.setattr(kzg_pool, "_without_tables", itertools.count())
+    with open_pool(Makes()) as pool:
+        for _ in range(kzg_pool.TABLES_PAY_AFTER):
+            assert pool.commit_and_prove(ROW) == "proven"
+        assert prover.is_loaded is not is_loaded
+        pool.commit_and_prove(ROW)
+    assert (verifier.proven > 0) is is_loaded
+    assert prover.is_loaded
 
 
 def test_no_executor_is_made_before_it_is_needed() -> None:
@@ -318,6 +347,7 @@ def test_a_real_worker_that_is_killed_is_replaced_and_ignores_ctrl_c() -> None:
 
 PARENT = """
 import multiprocessing, sys
+from da_node.service import kzg_pool
 from da_node.service.kzg_pool import KzgPool
 if __name__ == "__main__":
     pool = KzgPool(1)
