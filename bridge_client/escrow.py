@@ -150,10 +150,13 @@ class TokenEscrow:
         """
         settlement = Address.from_hex(await self.contract.answer("settlement"))
         inbox = Contract(self.contract.chain, settlement, "BatchSettlement")
-        fee = await inbox.answer("nextFeeWei")
+        purpose = self._purpose("force", sender.account.hex0x, key)
+        before = await sender.journalled(purpose)
+        # the fee moves: what is under way keeps the one that it was made with
+        fee = await inbox.answer("nextFeeWei") if before is None else before.call.value
         return await self.contract.send(
             sender,
-            self._purpose("force", sender.account.hex0x, key),
+            purpose,
             "forceWithdrawal",
             amount,
             value=fee,

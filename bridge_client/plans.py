@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -62,20 +63,43 @@ class Plan:
     """None: no bridge."""
 
     def check(self) -> None:
-        """Before anything is paid for. Raises BadConfiguration, and Bug for keysets of several
-        networks.
+        """What the constructors ask, before anything is paid for. Raises BadConfiguration, and Bug
+        for keysets of several networks.
         """
         if len({keyset.network_id for keyset in self.keysets}) != 1:
             raise Bug(reason="a deployment has the keysets of one network")
-        escrow = self.escrow
-        if escrow is None or escrow.is_bare:
-            return
-        if escrow.owner_delay_s <= self.challenge_period_s:
-            reason = (
-                f"{escrow.owner_delay_s} s is not longer than the challenge period,"
-                f" {self.challenge_period_s} s"
-            )
-            raise BadConfiguration(source="plan", name="bridge-delay", reason=reason)
+        for name, value in self._above_zero():
+            if value <= 0:
+                raise BadConfiguration(source="plan", name=name, reason=f"{value} is not above 0")
+        if self.margin_s < self.response_window_s:
+            reason = f"{self.margin_s} s is shorter than the response window"
+            raise BadConfiguration(source="plan", name="margin", reason=reason)
+        for name, delay_s in self._above_period():
+            if delay_s <= self.challenge_period_s:
+                reason = f"{delay_s} s is not longer than the challenge period"
+                reason += f", {self.challenge_period_s} s"
+                raise BadConfiguration(source="plan", name=name, reason=reason)
+
+    def _above_zero(self) -> Iterator[tuple[str, int]]:
+        yield "quorum", self.quorum
+        yield "objectors", self.objectors
+        yield "challenge-period", self.challenge_period_s
+        yield "response-window", self.response_window_s
+        yield "verdict-lifetime", self.verdict_lifetime_s
+        yield "proposal-bond", self.proposal_bond_wei
+        yield "point-bond", self.point_bond_wei
+        yield "forced-fee", self.forced_fee_wei
+        yield "stake", self.stake_wei
+        if self.escrow:
+            yield "withdrawal-delay", self.escrow.delay_s
+
+    def _above_period(self) -> Iterator[tuple[str, int]]:
+        """Delays in which whoever sees something coming must be able to act."""
+        yield "exit-delay", self.exit_delay_s
+        if self.timelock_delay_s:
+            yield "timelock-delay", self.timelock_delay_s
+        if self.escrow and not self.escrow.is_bare:
+            yield "bridge-delay", self.escrow.owner_delay_s
 
     def settlement_config(
         self, verifier: Address, samplers: Address, owner: Address

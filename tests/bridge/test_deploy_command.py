@@ -83,6 +83,25 @@ def test_an_owner_that_is_too_fast_is_refused_before_anything_is_sent(
     assert desk.give("journal")["intents"] == []
 
 
+@pytest.mark.parametrize(
+    ("given", "name", "reason"),
+    [
+        (["--margin", "30m"], "margin", "1800 s is shorter than the response window"),
+        (["--exit-delay", "2h"], "exit-delay", "7200 s is not longer than the challenge period"),
+        (["--timelock-delay", "1h"], "timelock-delay", "3600 s is not longer"),
+        (["--proposal-bond", 0], "proposal-bond", "0 is not above 0"),
+        (["--verdict-lifetime", 0], "verdict-lifetime", "0 is not above 0"),
+    ],
+)
+def test_figures_that_could_not_hold_are_refused_before_anything_is_sent(
+    desk: Desk, given: list[object], name: str, reason: str
+) -> None:
+    refused = desk.give("deploy", "--timelock-delay", 0, *WINDOWS, *given, code=2)
+    assert refused["name"] == name
+    assert refused["reason"].startswith(reason)
+    assert desk.give("journal")["intents"] == []
+
+
 def test_a_bare_bridge_belongs_to_its_signer(desk: Desk, test_tokens: dict[str, Artifact]) -> None:
     made = desk.deployed("--token", token(desk, test_tokens), *ESCROW, "--bare")
     assert made["bridge_owner"] == SIGNER

@@ -123,3 +123,15 @@ async def test_a_forced_withdrawal_pays_the_fee_and_is_asked_for_once(act: Any) 
         await act.escrow.force(act.sender(USER), 10, "mine")
     await act.escrow.force(act.sender(USER), 10, "another")
     assert act.test.call(act.settled.settlement, "inboxLength") == 2
+
+
+async def test_a_fee_that_moved_does_not_make_it_another_one(
+    act: Any, test_tokens: dict[str, Artifact]
+) -> None:
+    once = await act.escrow.force(act.sender(USER), 10, "mine")
+    fee = act.test.call(act.settled.settlement, "nextFeeWei")
+    flooder = act.test.deploy(test_tokens["Flooder"])
+    act.test.send(flooder, "flood", act.settled.settlement.address, 0, 127, value=127 * fee)
+    assert act.test.call(act.settled.settlement, "nextFeeWei") == 2 * fee
+    assert await act.escrow.force(act.sender(USER), 10, "mine") == once
+    await act.escrow.force(act.sender(USER), 10, "another")

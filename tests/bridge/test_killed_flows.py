@@ -195,7 +195,7 @@ async def test_all_is_deployed_once_with_its_bridge_behind_a_timelock(
         row_bond_wei=1,
         forced_fee_wei=1,
         stake_wei=1,
-        exit_delay_s=DAY,
+        exit_delay_s=30 * DAY,
         escrow=EscrowPlan(
             token=Address.from_hex(bridged.token.address.lower()),
             signer=own,
