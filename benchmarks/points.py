@@ -3,10 +3,10 @@
 One core serves, the other one asks, over 16 connections, one point a request as samplers do by
 default. Both servers have the same core and take turns; the member is a whole one, with its limits
 (that of reads a second of one client raised, since there is one client), its store and the check
-of every point before it leaves. *Warm*: each group of leaves has been read before, and the store
-has it in memory. *Read once*: it has not, but its file is in the system's page cache. *Cold*: the
-member has just started and its files were dropped from that cache; each request is for a group
-that no other one reads, and the row says how much came from the disk.
+of every leaf that is read. *Warm*: each group of leaves has been read before, and the store has it
+in memory. *Read once*: it has not, but its file is in the system's page cache. *Cold*: the member
+has just started and its files were dropped from that cache; each request is for a group that no
+other one reads, and the row says how much came from the disk.
 """
 
 from __future__ import annotations

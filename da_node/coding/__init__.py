@@ -6,7 +6,14 @@ without the interpreter lock, over as many threads as the caller says; curve wor
 """
 
 from da_node.coding.blob import EncodedBlob, encode, merkle_root_of
-from da_node.coding.column import Column, ColumnFrame, Point, VerifiedColumn, VerifiedPoint
+from da_node.coding.column import (
+    Column,
+    ColumnFrame,
+    Point,
+    VerifiedColumn,
+    VerifiedLeaves,
+    VerifiedPoint,
+)
 from da_node.coding.header import Header
 from da_node.coding.kzg import Kzg, LocalKzg, local_prover, local_verifier
 from da_node.coding.parameters import (
@@ -44,7 +51,7 @@ from da_node.coding.values import BlobId, Commitment, MerkleRoot, Proof
 from da_node.coding.verify import (
     readmit_column,
     readmit_frame,
-    readmit_point,
+    readmit_leaves,
     verify_columns,
     verify_many,
     verify_points,
@@ -79,6 +86,7 @@ __all__ = [
     "Point",
     "Proof",
     "VerifiedColumn",
+    "VerifiedLeaves",
     "VerifiedPoint",
     "column_bytes",
     "column_leaves_bytes",
@@ -95,7 +103,7 @@ __all__ = [
     "point_bytes",
     "readmit_column",
     "readmit_frame",
-    "readmit_point",
+    "readmit_leaves",
     "recover",
     "recover_from_points",
     "row_count_of",

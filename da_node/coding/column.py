@@ -6,6 +6,7 @@ only verified ones are stored, recovered from or served.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
 from typing import Final
 
@@ -26,7 +27,7 @@ from da_node.coding.parameters import (
     point_bytes,
 )
 from da_node.coding.values import Proof
-from da_node.errors import Bug, IndexOutOfRange, WrongLength
+from da_node.errors import BadData, Bug, IndexOutOfRange, WrongLength
 
 
 class _Check:
@@ -206,3 +207,41 @@ class ColumnFrame:
 
     def __post_init__(self, check: object) -> None:
         require_checked(check)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedLeaves:
+    """Consecutive leaves of one column, each of them checked; gives out their points."""
+
+    frame: ColumnFrame
+    points: range
+    """Of which of the column's points (0 … 63) they are."""
+    leaves: bytes
+    """32·m bytes each."""
+    faults: Mapping[int, BadData]
+    """Those of the points whose leaf does not hold, and what is wrong with it."""
+    check: InitVar[object]
+
+    def __post_init__(self, check: object) -> None:
+        require_checked(check)
+
+    def point(self, offset: int) -> VerifiedPoint:
+        """The column's point `offset`, without any hashing.
+
+        Raises IndexOutOfRange for one that is not among these, and what is wrong with its leaf.
+        """
+        if offset not in self.points:
+            raise IndexOutOfRange(unit="point", value=offset, bound=self.points.stop - 1)
+        frame, width = self.frame, leaf_bytes(self.frame.header.row_count)
+        start = (offset - self.points.start) * width
+        if offset in self.faults:
+            raise self.faults[offset]
+        return VerifiedPoint(
+            index=frame.index * POINTS_PER_COLUMN + offset,
+            leaf=self.leaves[start : start + width],
+            path=path_in(frame.levels, offset) + frame.path,
+            cell=frame.cell,
+            proof=frame.proof,
+            header=frame.header,
+            check=CHECKED,
+        )

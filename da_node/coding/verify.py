@@ -14,6 +14,7 @@ from da_node.coding.column import (
     ColumnFrame,
     Point,
     VerifiedColumn,
+    VerifiedLeaves,
     VerifiedPoint,
 )
 from da_node.coding.header import Header
@@ -23,7 +24,6 @@ from da_node.coding.merkle import (
     column_roots,
     leaf_hashes,
     levels_above,
-    path_in,
 )
 from da_node.coding.parameters import (
     CELL_BYTES,
@@ -38,6 +38,7 @@ from da_node.coding.parameters import (
 from da_node.coding.values import Proof
 from da_node.errors import (
     BadCell,
+    BadData,
     BadPath,
     BadProof,
     EmptyBatch,
@@ -166,31 +167,41 @@ def readmit_frame(
     )
 
 
-def readmit_point(frame: ColumnFrame, offset: int, leaf: Bytes) -> VerifiedPoint:
-    """Point `offset` (0 … 63) of a stored column, from its leaf and what lies beside the leaves.
+def readmit_leaves(frame: ColumnFrame, points: range, leaves: bytes) -> VerifiedLeaves:
+    """Consecutive leaves of a stored column: those of some of its points (0 … 63).
 
-    Raises IndexOutOfRange, WrongLength, NonCanonicalElement, BadPath, BadCell.
+    Each is checked; the faults of those that do not hold stand beside the others.
+    Raises WrongLength, IndexOutOfRange.
     """
-    if not 0 <= offset < POINTS_PER_COLUMN:
-        raise IndexOutOfRange(unit="point", value=offset, bound=POINTS_PER_COLUMN - 1)
+    width = leaf_bytes(frame.header.row_count)
+    if not 0 <= points.start < points.stop <= POINTS_PER_COLUMN:
+        raise IndexOutOfRange(unit="point", value=points.stop - 1, bound=POINTS_PER_COLUMN - 1)
+    if len(leaves) != len(points) * width:
+        raise WrongLength(what="leaves", value=len(leaves), expected=len(points) * width)
+    hashes = slice(points.start * HASH_BYTES, points.stop * HASH_BYTES)
+    entries = slice(points.start * ELEMENT_BYTES, points.stop * ELEMENT_BYTES)
+    faults: dict[int, BadData] = {}
+    if not (
+        _kernel.first_non_canonical(leaves) < 0
+        and leaf_hashes(memoryview(leaves), width) == frame.levels[0][hashes]
+        and combine(frame.header, leaves, len(points)) == frame.cell[entries]
+    ):
+        for place, offset in enumerate(points):
+            try:
+                _require_leaf(frame, offset, leaves[place * width : (place + 1) * width])
+            except BadData as error:
+                faults[offset] = error
+    return VerifiedLeaves(frame=frame, points=points, leaves=leaves, faults=faults, check=CHECKED)
+
+
+def _require_leaf(frame: ColumnFrame, offset: int, leaf: bytes) -> None:
+    """One leaf of a stored column holds. Raises NonCanonicalElement, BadPath, BadCell."""
     header, index = frame.header, frame.index * POINTS_PER_COLUMN + offset
-    width = leaf_bytes(header.row_count)
-    leaf = _unwritable(leaf)
-    _require_length(0, "point", index, leaf, width)
-    _require_canonical(0, "point", index, leaf)
+    _require_canonical(0, "point", index, memoryview(leaf))
     at = offset * HASH_BYTES
-    if leaf_hashes(leaf, width) != frame.levels[0][at : at + HASH_BYTES]:
+    if leaf_hashes(memoryview(leaf), len(leaf)) != frame.levels[0][at : at + HASH_BYTES]:
         raise BadPath(item=0, unit="point", index=index, root=header.merkle_root.hex0x)
     _require_entry(0, header, index, leaf, frame.cell)
-    return VerifiedPoint(
-        index=index,
-        leaf=leaf,
-        path=path_in(frame.levels, offset) + frame.path,
-        cell=frame.cell,
-        proof=frame.proof,
-        header=header,
-        check=CHECKED,
-    )
 
 
 def _check_item(numbered: Numbered) -> VerifiedItem:

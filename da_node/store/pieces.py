@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from da_node.coding import (
@@ -21,14 +20,13 @@ from da_node.coding import (
     ELEMENT_BYTES,
     POINTS_PER_COLUMN,
     PROOF_BYTES,
-    ColumnFrame,
     Header,
     Proof,
     VerifiedColumn,
-    VerifiedPoint,
+    VerifiedLeaves,
     readmit_column,
     readmit_frame,
-    readmit_point,
+    readmit_leaves,
 )
 from da_node.errors import BadData
 from da_node.store.door import Damaged
@@ -118,39 +116,28 @@ def assemble_column(
         raise Damaged(reason=str(error)) from error
 
 
-@dataclass(frozen=True, slots=True)
-class LeafGroup:
-    """A group of a column's leaves, as stored, and what proves them: any of its points."""
+def assemble_group(
+    header: Header, index: int, part: int, side: bytes, leaves: bytes
+) -> VerifiedLeaves:
+    """A column's group `part` from its pieces, each leaf verified; some may not hold.
 
-    frame: ColumnFrame
-    leaves: bytes
-    """Nothing is known of a leaf before its point is asked for."""
+    Damaged if none of them can be told.
+    """
+    beside = _parse_side(header, index, side)
+    count = leaves_per_group(header.row_count)
+    first = (part - SIDE_PART - 1) * count
+    try:
+        frame = readmit_frame(
+            header, index, beside.path, beside.proof, beside.leaf_hashes, beside.cell
+        )
+        return readmit_leaves(frame, range(first, first + count), leaves)
+    except BadData as error:
+        raise Damaged(reason=str(error)) from error
 
-    @classmethod
-    def assemble(cls, header: Header, index: int, side: bytes, leaves: bytes) -> LeafGroup:
-        """From part 0 and the group. Damaged if part 0 is not what was stored."""
-        beside = _parse_side(header, index, side)
-        try:
-            frame = readmit_frame(
-                header, index, beside.path, beside.proof, beside.leaf_hashes, beside.cell
-            )
-        except BadData as error:
-            raise Damaged(reason=str(error)) from error
-        return cls(frame, leaves)
 
-    def point(self, offset: int) -> VerifiedPoint:
-        """The column's point at `offset`, verified. Damaged if it is not what was stored."""
-        place = place_of_point(self.frame.header.row_count, offset)
-        leaf = self.leaves[place.offset : place.offset + place.length]
-        try:
-            return readmit_point(self.frame, offset, leaf)
-        except BadData as error:
-            raise Damaged(reason=str(error)) from error
-
-    @property
-    def held_bytes(self) -> int:
-        """What it takes in memory, rounded up."""
-        return len(self.leaves) + FRAME_BYTES
+def held_bytes(group: VerifiedLeaves) -> int:
+    """What a group takes in memory with its frame, rounded up."""
+    return len(group.leaves) + FRAME_BYTES
 
 
 class _Side(NamedTuple):

@@ -10,14 +10,14 @@ from typing import TypeVar
 
 from da_node.coding import POINTS_PER_COLUMN, BlobId, VerifiedColumn, VerifiedPoint
 from da_node.coding.fairness import give_way
-from da_node.errors import Pruned, StoreFault, UnknownBlob
+from da_node.errors import BadData, Pruned, StoreFault, UnknownBlob
 from da_node.retention import Bucket, expiry_of, is_served
 from da_node.store import layout
 from da_node.store.door import Damaged, Database
 from da_node.store.layout import SIDE_PART, KeyRange, piece_key
 from da_node.store.ledger import PAGE, Ledger, expiries, record_in
 from da_node.store.observer import Observer
-from da_node.store.pieces import LeafGroup, assemble_column, part_count, place_of_point
+from da_node.store.pieces import assemble_column, assemble_group, part_count, place_of_point
 from da_node.store.records import Record
 from da_node.store.warm import Warm
 
@@ -90,10 +90,13 @@ class Reader:
         def read(place: Record) -> VerifiedPoint:
             part = place_of_point(place.header.row_count, offset).part
             side, leaves = self._pieces(place, index, SIDE_PART, part)
-            group = LeafGroup.assemble(place.header, index, side, leaves)
-            found = group.point(offset)
-            self.warm.keep(place, point, group)
-            return found
+            group = assemble_group(place.header, index, part, side, leaves)
+            if not group.faults:
+                self.warm.keep(place, part, group)
+            try:
+                return group.point(offset)
+            except BadData as error:
+                raise Damaged(reason=str(error)) from error
 
         return self.warm.point(record, point) or self._read(record, index, read)
 

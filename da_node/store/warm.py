@@ -10,9 +10,8 @@ import threading
 from collections import OrderedDict
 from typing import Final
 
-from da_node.coding import POINTS_PER_COLUMN, BlobId, VerifiedPoint
-from da_node.store.door import Damaged
-from da_node.store.pieces import LeafGroup, place_of_point
+from da_node.coding import POINTS_PER_COLUMN, BlobId, VerifiedLeaves, VerifiedPoint
+from da_node.store.pieces import held_bytes, place_of_point
 from da_node.store.records import Record
 
 WARM_BYTES: Final = 64 << 20
@@ -29,16 +28,16 @@ _Key = tuple[BlobId, int, int]
 class Warm:
     """The groups that were read last, and the records under which they were. From any thread.
 
-    Nothing of it can be wrong, for a point proves itself, and its record stays true: a blob is
-    served until its expiry, which only ever becomes later. Damage that comes to a disk after a
-    group was read is not seen here, but by whoever reads the column.
+    Nothing of it can be wrong: every leaf was verified when it was read, and a record stays true,
+    for a blob is served until its expiry, which only ever becomes later. Damage that comes to the
+    disk afterwards is not seen here, but by whoever reads the column.
     """
 
     def __init__(self, most_bytes: int = WARM_BYTES, most_records: int = WARM_RECORDS) -> None:
         self._most_bytes = most_bytes
         self._most_records = most_records
         self._records: OrderedDict[BlobId, Record] = OrderedDict()
-        self._groups: OrderedDict[_Key, LeafGroup] = OrderedDict()
+        self._groups: OrderedDict[_Key, VerifiedLeaves] = OrderedDict()
         self._lock = threading.Lock()
         self.held_bytes = 0
         """What the groups take."""
@@ -48,32 +47,28 @@ class Warm:
         return self._records.get(blob_id)
 
     def point(self, record: Record, point: int) -> VerifiedPoint | None:
-        """A point, verified, if its group is here. It is hashed again: up to 32 KiB."""
-        key, offset = _place(record, point)
+        """A point, if its group is here."""
+        column, offset = divmod(point, POINTS_PER_COLUMN)
+        key = record.blob_id, column, place_of_point(record.header.row_count, offset).part
         with self._lock:
             group = self._groups.get(key)
             if group is None:
                 return None
             self._groups.move_to_end(key)
-        try:
-            return group.point(offset)
-        except Damaged:
-            # So it was when it was read, for another point of it. Mended since, perhaps.
-            with self._lock:
-                self._let_go(key)
-            return None
+        return group.point(offset)
 
-    def keep(self, record: Record, point: int, group: LeafGroup) -> None:
-        """Have the group of a point here, and let go of what nobody has asked for the longest."""
-        key, _ = _place(record, point)
+    def keep(self, record: Record, part: int, group: VerifiedLeaves) -> None:
+        """Have a group without faults here, and let go of what nobody has asked for the longest."""
+        blob_id = record.blob_id
+        key = blob_id, group.frame.index, part
         with self._lock:
             self._let_go(key)
             self._groups[key] = group
-            self.held_bytes += group.held_bytes
+            self.held_bytes += held_bytes(group)
             while self.held_bytes > self._most_bytes:
                 self._let_go(next(iter(self._groups)))
-            self._records[record.blob_id] = record
-            self._records.move_to_end(record.blob_id)
+            self._records[blob_id] = record
+            self._records.move_to_end(blob_id)
             if len(self._records) > self._most_records:
                 self._records.popitem(last=False)
 
@@ -87,11 +82,4 @@ class Warm:
     def _let_go(self, key: _Key) -> None:
         group = self._groups.pop(key, None)
         if group is not None:
-            self.held_bytes -= group.held_bytes
-
-
-def _place(record: Record, point: int) -> tuple[_Key, int]:
-    """The group of a point, and which of its column's points it is."""
-    column, offset = divmod(point, POINTS_PER_COLUMN)
-    part = place_of_point(record.header.row_count, offset).part
-    return (record.blob_id, column, part), offset
+            self.held_bytes -= held_bytes(group)

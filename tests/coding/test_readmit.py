@@ -13,10 +13,10 @@ from da_node.coding import (
     ColumnFrame,
     Proof,
     VerifiedColumn,
-    VerifiedPoint,
+    VerifiedLeaves,
     readmit_column,
     readmit_frame,
-    readmit_point,
+    readmit_leaves,
 )
 from da_node.errors import (
     BadCell,
@@ -29,6 +29,13 @@ from da_node.errors import (
 
 SOURCE = blob(THREE_ROWS)
 COLUMN = SOURCE.column(40)
+
+
+some_points = st.builds(
+    lambda start, count: range(start, min(start + count, 64)),
+    st.integers(0, 63),
+    st.integers(1, 64),
+)
 
 
 def stored(**changed: Any) -> VerifiedColumn:
@@ -54,9 +61,12 @@ def stored_frame(**changed: Any) -> ColumnFrame:
     return readmit_frame(SOURCE.header, **kept | changed)
 
 
-def stored_point(offset: int = 9, leaf: bytes | None = None, **changed: Any) -> VerifiedPoint:
-    kept = bytes(COLUMN.point(9).leaf) if leaf is None else leaf
-    return readmit_point(stored_frame(**changed), offset, kept)
+def stored_leaves(
+    points: range = range(64), leaves: bytes | None = None, **changed: Any
+) -> VerifiedLeaves:
+    width = len(COLUMN.leaves) // 64
+    kept = bytes(COLUMN.leaves)[points.start * width : points.stop * width]
+    return readmit_leaves(stored_frame(**changed), points, kept if leaves is None else leaves)
 
 
 def flipped(data: bytes, position: int) -> bytes:
@@ -82,10 +92,14 @@ def test_a_column_is_admitted_as_it_was(length: int) -> None:
         assert again == column
 
 
-def test_a_point_is_admitted_from_its_leaf_alone() -> None:
-    for offset in range(64):
-        point = COLUMN.point(offset)
-        assert stored_point(offset, bytes(point.leaf)) == point
+@many
+@given(points=some_points)
+def test_points_are_admitted_from_their_leaves_alone(points: range) -> None:
+    group = stored_leaves(points)
+    assert [group.point(offset) for offset in points] == [COLUMN.point(one) for one in points]
+    for outside in (points.start - 1, points.stop):
+        with pytest.raises(IndexOutOfRange):
+            group.point(outside)
 
 
 @many
@@ -96,11 +110,33 @@ def test_a_column_with_a_changed_byte_is_refused(field: str, at: int) -> None:
 
 
 @many
-@given(field=st.sampled_from(["leaf", "path", "leaf_hashes"]), at=st.integers(0, 9999))
-def test_a_point_with_a_changed_byte_is_refused(field: str, at: int) -> None:
-    source = COLUMN.point(9) if field == "leaf" else COLUMN
-    with pytest.raises(BadData):
-        stored_point(9, **{field: flipped(bytes(getattr(source, field)), at)})
+@given(field=st.sampled_from(["path", "leaf_hashes"]), at=st.integers(0, 9999))
+def test_a_frame_with_a_changed_byte_is_refused(field: str, at: int) -> None:
+    with pytest.raises(BadPath):
+        stored_frame(**{field: flipped(getattr(COLUMN, field), at)})
+
+
+@many
+@given(field=st.sampled_from(["leaves", "cell"]), at=st.integers(0, 9999), points=some_points)
+def test_a_changed_byte_of_a_leaf_or_the_cell_is_its_point_s_fault_alone(
+    field: str, at: int, points: range
+) -> None:
+    whole = bytes(getattr(COLUMN, field))
+    each = len(whole) // 64
+    at %= len(whole)
+    changed = flipped(whole, at)
+    if field == "leaves":
+        group = stored_leaves(points, changed[points.start * each : points.stop * each])
+    else:
+        group = stored_leaves(points, cell=changed)
+    assert list(group.faults) == [at // each] * (at // each in points)
+    for offset in points:
+        if offset in group.faults:
+            with pytest.raises(BadData):
+                group.point(offset)
+        else:
+            leaf = group.point(offset).leaf
+            assert bytes(leaf) == bytes(COLUMN.point(offset).leaf)
 
 
 def test_each_fault_has_its_error() -> None:
@@ -116,27 +152,27 @@ def test_each_fault_has_its_error() -> None:
         stored(path=COLUMN.path[:-1])
     with pytest.raises(IndexOutOfRange):
         stored(index=128)
-    with pytest.raises(BadCell):
-        stored_point(cell=flipped(COLUMN.cell, 9 * 32 + 31))
     with pytest.raises(BadPath):
-        stored_point(leaf_hashes=flipped(COLUMN.leaf_hashes, 5))
-    with pytest.raises(BadPath):
-        stored_point(10)
-    with pytest.raises(BadPath):
-        stored_point(index=41)
-    for outside in (-1, 64):
-        with pytest.raises(IndexOutOfRange):
-            stored_point(outside)
+        stored_frame(index=41)
     with pytest.raises(IndexOutOfRange):
-        stored_point(index=128)
+        stored_frame(index=128)
     for short in ("path", "cell"):
         with pytest.raises(WrongLength):
-            stored_point(**{short: getattr(COLUMN, short)[:-1]})
-    for length in (0, 95, 97):
+            stored_frame(**{short: getattr(COLUMN, short)[:-1]})
+    for length in (0, 95, 97, 192):
         with pytest.raises(WrongLength):
-            stored_point(leaf=bytes(length))
-    with pytest.raises(NonCanonicalElement):
-        stored_point(leaf=b"\xff" * 96)
+            stored_leaves(range(9, 10), bytes(length))
+    for points in (range(-1, 1), range(63, 65), range(5, 5)):
+        with pytest.raises(IndexOutOfRange):
+            stored_leaves(points)
+    group = stored_leaves(range(8, 12), b"".join((leaf(11), leaf(9), b"\xff" * 96, leaf(11))))
+    found = [type(group.faults[offset]) for offset in (8, 9, 10, 11) if offset in group.faults]
+    assert found == [BadPath, NonCanonicalElement]
+    assert isinstance(stored_leaves(cell=flipped(COLUMN.cell, 9 * 32 + 31)).faults[9], BadCell)
+
+
+def leaf(offset: int) -> bytes:
+    return bytes(COLUMN.point(offset).leaf)
 
 
 @pytest.mark.parametrize("count", [0, 1, 32, 63, 65, 128])
@@ -145,7 +181,7 @@ def test_a_column_has_64_leaf_hashes(count: int) -> None:
     with pytest.raises(BadPath):
         stored(leaf_hashes=hashes)
     with pytest.raises(WrongLength):
-        stored_point(leaf_hashes=hashes)
+        stored_frame(leaf_hashes=hashes)
 
 
 def test_the_proof_is_its_keeper_s() -> None:

@@ -12,12 +12,13 @@ from da_node.coding import (
     encode,
 )
 from da_node.coding.kzg import local_prover
+from da_node.errors import BadData
 from da_node.store.door import Damaged
 from da_node.store.pieces import (
     GROUP_BYTES,
     SIDE_BYTES,
-    LeafGroup,
     assemble_column,
+    assemble_group,
     leaves_per_group,
     part_count,
     pieces_of,
@@ -47,9 +48,9 @@ def test_a_column_is_its_pieces(blobs: list[EncodedBlob], tall_blob: EncodedBlob
 def test_a_point_is_one_group_and_what_lies_beside(tall_blob: EncodedBlob) -> None:
     pieces = dict(pieces_of(tall_blob.column(3)))
     for offset in (0, 31, 32, 63):
-        group = pieces[place_of_point(tall_blob.row_count, offset).part]
-        point = LeafGroup.assemble(tall_blob.header, 3, pieces[0], group).point(offset)
-        assert point.serialize() == tall_blob.point(3 * 64 + offset).serialize()
+        part = place_of_point(tall_blob.row_count, offset).part
+        group = assemble_group(tall_blob.header, 3, part, pieces[0], pieces[part])
+        assert group.point(offset).serialize() == tall_blob.point(3 * 64 + offset).serialize()
 
 
 def test_a_flipped_byte_anywhere_is_noticed(blobs: list[EncodedBlob]) -> None:
@@ -68,8 +69,8 @@ def test_a_flipped_byte_of_a_leaf_is_noticed_in_its_point(tall_blob: EncodedBlob
     place = place_of_point(tall_blob.row_count, 5)
     flipped = bytearray(pieces[place.part])
     flipped[place.offset] ^= 1
-    group = LeafGroup.assemble(tall_blob.header, 3, pieces[0], bytes(flipped))
-    with pytest.raises(Damaged, match="point 197"):
+    group = assemble_group(tall_blob.header, 3, place.part, pieces[0], bytes(flipped))
+    with pytest.raises(BadData, match="point 197"):
         group.point(5)
     assert group.point(6) == tall_blob.point(3 * 64 + 6)
 
@@ -81,6 +82,8 @@ def test_pieces_that_are_cut_or_too_long_are_noticed(blobs: list[EncodedBlob]) -
         for wrong in (b"", value[:-1], value + b"\x00"):
             with pytest.raises(Damaged):
                 _column(blob, 9, {**whole, part: wrong})
+            with pytest.raises(Damaged):
+                assemble_group(blob.header, 9, 1, *({**whole, part: wrong}[one] for one in (0, 1)))
 
 
 def test_the_pieces_of_another_column_or_blob_are_noticed(blobs: list[EncodedBlob]) -> None:
@@ -89,7 +92,7 @@ def test_the_pieces_of_another_column_or_blob_are_noticed(blobs: list[EncodedBlo
         with pytest.raises(Damaged):
             _column(blob, 9, other)
         with pytest.raises(Damaged):
-            LeafGroup.assemble(blob.header, 9, other[0], other[1])
+            assemble_group(blob.header, 9, 1, other[0], other[1])
 
 
 def test_equal_columns_do_not_pass_for_each_other() -> None:

@@ -9,11 +9,11 @@ import pytest
 from lossy_disk import LossyDatabase, LossyDisk
 from store_specimens import EXPIRY, Clock, Notes, columns_of
 
-from da_node.coding import EncodedBlob, VerifiedColumn
+from da_node.coding import EncodedBlob, VerifiedColumn, VerifiedLeaves
 from da_node.retention import GRACE_S, HOUR_S
 from da_node.store import Store
 from da_node.store.layout import piece_key
-from da_node.store.pieces import LeafGroup, pieces_of, place_of_point
+from da_node.store.pieces import assemble_group, held_bytes, pieces_of, place_of_point
 from da_node.store.warm import Warm
 
 Start = Callable[[], Store]
@@ -74,7 +74,7 @@ def test_a_blob_that_moves_to_a_later_expiry_is_answered_all_the_time(
     assert found[0].expires_at == EXPIRY + HOUR_S
 
 
-def test_damage_beside_a_point_that_was_read_is_found_when_it_is_asked_for_and_healed(
+def test_a_group_with_damage_is_read_from_the_disk_each_time_until_it_is_healed(
     lossy_store: Start, disk: LossyDisk, notes: Notes, tall_blob: EncodedBlob
 ) -> None:
     database = LossyDatabase(disk)
@@ -87,14 +87,12 @@ def test_damage_beside_a_point_that_was_read_is_found_when_it_is_asked_for_and_h
     flipped[place.offset + 31] ^= 1
     database.seen[key] = bytes(flipped)
     assert store.read_point(record, 128) == tall_blob.point(128)
-    assert store.warm_points(tall_blob.blob_id, [128]) is not None
-    assert store.warm_points(tall_blob.blob_id, [128, 133]) is None
-    assert store.warm_points(tall_blob.blob_id, [128]) is None  # not kept with its damage
     assert store.read_point(record, 133) is None
+    assert store.warm_points(tall_blob.blob_id, [128]) is None  # not kept with its damage
     assert notes.damaged == [(tall_blob.blob_id, 2)]
-    assert store.read_point(record, 128) is not None  # in memory again
     store.restore_columns(record, columns_of(tall_blob, 2))
     assert store.read_point(record, 133) == tall_blob.point(133)
+    assert store.warm_points(tall_blob.blob_id, [128]) is not None
     store.close()
 
 
@@ -107,16 +105,17 @@ def test_within_its_bound_it_keeps_what_was_asked_for_last(
     store.put_blob(blob.header, columns_of(blob), expires_at=EXPIRY)
     record = store.record(blob.blob_id)
     made = [group_of(blob.column(index)) for index in range(8)]
-    most = groups * made[0].held_bytes + 1
+    each = held_bytes(made[0])
+    most = groups * each + 1
     warm, asked, draw = Warm(most_bytes=most), list[int](), random.Random(groups)
     for _ in range(300):
         column = draw.randrange(8)
         found = warm.point(record, column * 64 + draw.randrange(64))
         assert (found is not None) == (column in asked[-groups:])
         if found is None:
-            warm.keep(record, column * 64, made[column])
+            warm.keep(record, 1, made[column])
         asked = [one for one in asked if one != column] + [column]
-        assert warm.held_bytes == min(groups, len(asked)) * made[0].held_bytes <= most
+        assert warm.held_bytes == min(groups, len(asked)) * each <= most
     warm.clear()
     assert (warm.held_bytes, warm.record(blob.blob_id)) == (0, None)
 
@@ -127,11 +126,11 @@ def test_of_no_more_blobs_than_its_bound_is_the_record_known(
     store, warm = lossy_store(), Warm(most_records=2)
     for blob in blobs:
         store.put_blob(blob.header, columns_of(blob, 0), expires_at=EXPIRY)
-        warm.keep(store.record(blob.blob_id), 0, group_of(blob.column(0)))
+        warm.keep(store.record(blob.blob_id), 1, group_of(blob.column(0)))
     known = [warm.record(blob.blob_id) is not None for blob in blobs]
     assert known == [False, False, True, True]
 
 
-def group_of(column: VerifiedColumn) -> LeafGroup:
+def group_of(column: VerifiedColumn) -> VerifiedLeaves:
     side, leaves = (value for part, value in pieces_of(column) if part < 2)
-    return LeafGroup.assemble(column.header, column.index, side, leaves)
+    return assemble_group(column.header, column.index, 1, side, leaves)
