@@ -22,7 +22,6 @@ from da_node.coding import (
     point_bytes,
 )
 from da_node.service import (
-    METRICS_CONTENT_TYPE,
     Lagged,
     NotEnough,
     NotFound,
@@ -35,6 +34,7 @@ from da_node.service import (
 from da_node.service.http import parameters
 from da_node.service.http.answers import NOT_CACHED, OCTETS, json_answer, send
 from da_node.service.http.deadlines import Watch
+from da_node.service.http.operating import operating_routes
 from da_node.service.http.routes import (
     BLOB_ID,
     EVENTS,
@@ -254,25 +254,6 @@ async def get_node(sampler: Sampler, request: web.Request) -> web.Response:
     return json_answer(sampler.document())
 
 
-async def get_healthz(sampler: Sampler, request: web.Request) -> web.Response:
-    """The process answers."""
-    return json_answer({"status": "ok"})
-
-
-async def get_readyz(sampler: Sampler, request: web.Request) -> web.Response:
-    """Whether it can do its work, by probes."""
-    report = await sampler.health.report()
-    return json_answer(report.document(), status=report.status)
-
-
-async def get_metrics(sampler: Sampler, request: web.Request) -> web.Response:
-    """Prometheus's text format."""
-    return web.Response(
-        body=sampler.metrics.render(),
-        headers={hdrs.CONTENT_TYPE: METRICS_CONTENT_TYPE, hdrs.CACHE_CONTROL: NOT_CACHED},
-    )
-
-
 # ---------------------------------------------------------------- the table
 
 
@@ -283,17 +264,6 @@ def sampler_routes(sampler: Sampler) -> list[Route]:
         handler: Callable[[Sampler, web.Request], Awaitable[web.StreamResponse]],
     ) -> Handler:
         return partial(handler, sampler)
-
-    def plain(
-        path: str, handler: Handler, summary: str, answers: dict[int, str] | None = None
-    ) -> Route:
-        return Route(
-            method="GET",
-            path=path,
-            handler=handler,
-            summary=summary,
-            answers=answers or {200: JSON},
-        )
 
     return [
         Route(
@@ -363,15 +333,14 @@ def sampler_routes(sampler: Sampler) -> list[Route]:
             problems=(403, *READ_PROBLEMS),
             guard=Guard.READ,
         ),
-        plain("/v1/node", bound(get_node), "Signer, feeds, wanted error and clock."),
-        plain("/healthz", bound(get_healthz), "The process answers."),
-        plain("/readyz", bound(get_readyz), "Whether it can do its work.", {200: JSON, 503: JSON}),
-        plain(
-            "/metrics",
-            bound(get_metrics),
-            "Prometheus's text format.",
-            {200: METRICS_CONTENT_TYPE},
+        Route(
+            method="GET",
+            path="/v1/node",
+            handler=bound(get_node),
+            summary="Signer, feeds, wanted error and clock.",
+            answers={200: JSON},
         ),
+        *operating_routes(sampler.health, sampler.metrics.render),
     ]
 
 

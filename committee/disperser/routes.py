@@ -13,9 +13,10 @@ from committee.disperser import feed, reading
 from committee.disperser.disperser import Disperser
 from committee.documents import Committee
 from committee.values import KeysetHash
-from da_node.service import METRICS_CONTENT_TYPE, HoldfastError, NotFound
+from da_node.service import HoldfastError, NotFound
 from da_node.service.http import parameters
-from da_node.service.http.answers import NOT_CACHED, json_answer
+from da_node.service.http.answers import json_answer
+from da_node.service.http.operating import operating_routes
 from da_node.service.http.routes import (
     BLOB_ID,
     EVENTS,
@@ -97,25 +98,6 @@ async def get_keyset(disperser: Disperser, request: web.Request) -> web.Response
 async def get_node(disperser: Disperser, request: web.Request) -> web.Response:
     """Who this disperser is, and its limits."""
     return json_answer(disperser.document())
-
-
-async def get_healthz(disperser: Disperser, request: web.Request) -> web.Response:
-    """The process answers."""
-    return json_answer({"status": "ok"})
-
-
-async def get_readyz(disperser: Disperser, request: web.Request) -> web.Response:
-    """Whether it can do its work, by probes."""
-    report = await disperser.health.report()
-    return json_answer(report.document(), status=report.status)
-
-
-async def get_metrics(disperser: Disperser, request: web.Request) -> web.Response:
-    """Prometheus's text format."""
-    return web.Response(
-        body=disperser.metrics.render(),
-        headers={hdrs.CONTENT_TYPE: METRICS_CONTENT_TYPE, hdrs.CACHE_CONTROL: NOT_CACHED},
-    )
 
 
 def disperser_routes(disperser: Disperser) -> list[Route]:
@@ -260,9 +242,7 @@ def disperser_routes(disperser: Disperser) -> list[Route]:
             problems=(404,),
         ),
         plain("/v1/node", bound(get_node), "Address, keyset, limits and clock."),
-        plain("/healthz", bound(get_healthz), "The process answers."),
-        plain("/readyz", bound(get_readyz), "Whether it can do its work."),
-        plain("/metrics", bound(get_metrics), "Prometheus's text format.", METRICS_CONTENT_TYPE),
+        *operating_routes(disperser.health, disperser.metrics.render),
     ]
 
 

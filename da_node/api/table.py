@@ -10,7 +10,7 @@ from aiohttp import web
 
 from da_node.api import blobs, feed, operating, pieces
 from da_node.node.node import Node
-from da_node.service import METRICS_CONTENT_TYPE
+from da_node.service.http.operating import operating_routes
 from da_node.service.http.parameters import CURSOR_BOUND, FEED_DEFAULT, FEED_LIMIT, LABEL_BYTES
 from da_node.service.http.routes import (
     BLOB_ID,
@@ -42,6 +42,45 @@ def node_routes(node: Node) -> list[Route]:
         return partial(handler, node)
 
     return [
+        # The router tries what begins alike in this order: what is asked for most comes first.
+        Route(
+            method="GET",
+            path="/v1/blobs/{id}/points",
+            handler=bound(pieces.get_points),
+            summary="Points, concatenated in the order asked; Holdfast-Missing names the others.",
+            parameters=(
+                BLOB_ID,
+                Parameter(
+                    name="point",
+                    place="query",
+                    meaning=f"Up to {pieces.MOST_POINTS} indices 0..8191, separated by commas.",
+                    schema={"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"},
+                    required=True,
+                ),
+            ),
+            answers={200: OCTETS},
+            problems=READ_PROBLEMS,
+            guard=Guard.READ,
+        ),
+        Route(
+            method="GET",
+            path="/v1/blobs/{id}/columns",
+            handler=bound(pieces.get_columns),
+            summary="Columns, concatenated in the order asked; Holdfast-Missing names the others.",
+            parameters=(
+                BLOB_ID,
+                Parameter(
+                    name="index",
+                    place="query",
+                    meaning=f"Up to {pieces.MOST_COLUMNS} indices 0..127, separated by commas.",
+                    schema={"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"},
+                    required=True,
+                ),
+            ),
+            answers={200: OCTETS},
+            problems=READ_PROBLEMS,
+            guard=Guard.READ,
+        ),
         Route(
             method="POST",
             path="/v1/blobs",
@@ -185,44 +224,6 @@ def node_routes(node: Node) -> list[Route]:
         ),
         Route(
             method="GET",
-            path="/v1/blobs/{id}/columns",
-            handler=bound(pieces.get_columns),
-            summary="Columns, concatenated in the order asked; Holdfast-Missing names the others.",
-            parameters=(
-                BLOB_ID,
-                Parameter(
-                    name="index",
-                    place="query",
-                    meaning=f"Up to {pieces.MOST_COLUMNS} indices 0..127, separated by commas.",
-                    schema={"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"},
-                    required=True,
-                ),
-            ),
-            answers={200: OCTETS},
-            problems=READ_PROBLEMS,
-            guard=Guard.READ,
-        ),
-        Route(
-            method="GET",
-            path="/v1/blobs/{id}/points",
-            handler=bound(pieces.get_points),
-            summary="Points, concatenated in the order asked; Holdfast-Missing names the others.",
-            parameters=(
-                BLOB_ID,
-                Parameter(
-                    name="point",
-                    place="query",
-                    meaning=f"Up to {pieces.MOST_POINTS} indices 0..8191, separated by commas.",
-                    schema={"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"},
-                    required=True,
-                ),
-            ),
-            answers={200: OCTETS},
-            problems=READ_PROBLEMS,
-            guard=Guard.READ,
-        ),
-        Route(
-            method="GET",
             path="/v1/keysets",
             handler=bound(operating.get_keysets),
             summary="The keysets that this node follows.",
@@ -252,25 +253,9 @@ def node_routes(node: Node) -> list[Route]:
             summary="Identity, keyset, arc, limits, retention and clock of this node.",
             answers={200: JSON},
         ),
-        Route(
-            method="GET",
-            path="/healthz",
-            handler=bound(operating.get_healthz),
-            summary="The process answers.",
-            answers={200: JSON},
-        ),
-        Route(
-            method="GET",
-            path="/readyz",
-            handler=bound(operating.get_readyz),
-            summary="Whether the node can do its work, by probes of store, clock and KZG.",
-            answers={200: JSON, 503: JSON},
-        ),
-        Route(
-            method="GET",
-            path="/metrics",
-            handler=bound(operating.get_metrics),
-            summary="Metrics in Prometheus's text format.",
-            answers={200: METRICS_CONTENT_TYPE},
+        *operating_routes(
+            node.health,
+            node.metrics.render,
+            refresh=partial(operating.refresh_metrics, node),
         ),
     ]

@@ -73,3 +73,19 @@ class RequestMetrics:
         self.request_seconds = registry.histogram(
             "request_seconds", "From a request's header to the end of its handler.", ["route"]
         )
+        # Finding a child by its labels takes longer than counting, and these few are found for
+        # every request: as many as there are routes and statuses.
+        self._counts: dict[tuple[str, str, int], Counter] = {}
+        self._durations: dict[str, Histogram] = {}
+
+    def answered(self, method: str, route: str, status: int, duration_s: float) -> None:
+        """Count one request. Only routes of ours are labels, or clients could make up ever more."""
+        key = method, route, status
+        count = self._counts.get(key)
+        if count is None:
+            count = self._counts[key] = self.requests.labels(*key)
+        durations = self._durations.get(route)
+        if durations is None:
+            durations = self._durations[route] = self.request_seconds.labels(route)
+        count.inc()
+        durations.observe(duration_s)

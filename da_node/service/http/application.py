@@ -134,11 +134,9 @@ def _answering(metrics: RequestMetrics) -> Middleware:
         finally:
             if isinstance(connection, Connection):
                 connection.end(request, overdue=response is None or response.status == 408)
-        # Only routes of ours become labels, or clients could make up ever more of them.
         resource = request.match_info.route.resource
         method, route = (request.method, resource.canonical) if resource else ("other", "none")
-        metrics.requests.labels(method, route, response.status).inc()
-        metrics.request_seconds.labels(route).observe(time.perf_counter() - began_s)
+        metrics.answered(method, route, response.status, time.perf_counter() - began_s)
         return response
 
     return answer

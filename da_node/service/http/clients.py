@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+ADDRESSES: Final = 4096
+"""Addresses of which the name is remembered: about 300 bytes each, 1.2 MB."""
 
 
 def client_of(peer: str | None, forwarded_for: str | None, *, trust_forwarded: bool) -> str:
@@ -15,10 +20,16 @@ def client_of(peer: str | None, forwarded_for: str | None, *, trust_forwarded: b
     address = peer or ""
     if trust_forwarded and forwarded_for:
         address = forwarded_for.rpartition(",")[2].strip()
+    return _name_of(address) or peer or ""
+
+
+@lru_cache(ADDRESSES)
+def _name_of(address: str) -> str | None:
+    """None for what is no address."""
     try:
         parsed = ip_address(address)
     except ValueError:
-        return peer or ""
+        return None
     if isinstance(parsed, IPv6Address):
         if parsed.ipv4_mapped is not None:
             return str(parsed.ipv4_mapped)
