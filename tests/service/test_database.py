@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from da_node.service import Unavailable
+from da_node.errors import StoreFault, StoreInUse
 from da_node.service.database import Database, Schema
-
-
-@dataclass(eq=False, kw_only=True)
-class Fault(Unavailable):
-    template = "a fault: {reason}"
-    reason: str
-
-
-@dataclass(eq=False, kw_only=True)
-class InUse(Unavailable):
-    template = "in use: {path}"
-    path: str
 
 
 SCHEMA = Schema(
@@ -33,8 +21,8 @@ SCHEMA = Schema(
         "CREATE INDEX things_size ON things (size)",
         "CREATE TABLE parts (thing INTEGER NOT NULL REFERENCES things (number))",
     ),
-    fault=lambda reason: Fault(reason=reason),
-    in_use=lambda directory: InUse(path=directory),
+    fault=lambda reason: StoreFault(reason=reason),
+    in_use=lambda directory: StoreInUse(path=directory),
 )
 
 
@@ -79,13 +67,13 @@ def test_what_is_committed_is_there_when_it_is_opened_again(tmp_path: Path) -> N
 
 def test_one_owns_it_and_others_may_look_and_not_write(tmp_path: Path) -> None:
     database = Database.open(tmp_path, SCHEMA)
-    with pytest.raises(InUse) as caught:
+    with pytest.raises(StoreInUse) as caught:
         Database.open(tmp_path, SCHEMA)
     assert caught.value.path == str(tmp_path)
     put(database, "one")
     view = Database.view(tmp_path, SCHEMA)
     assert names(view) == ["one"]
-    with pytest.raises(Fault, match="readonly"):
+    with pytest.raises(StoreFault, match="readonly"):
         put(view, "two")
     view.close()
     put(database, "two")  # whoever looked took no lock
@@ -105,9 +93,9 @@ def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_goes_on(tmp_pa
 
     with pytest.raises(ZeroDivisionError):
         put_and_fail(None)
-    with pytest.raises(Fault, match="NOT NULL"):
+    with pytest.raises(StoreFault, match="NOT NULL"):
         put_and_fail("INSERT INTO things (name) VALUES (NULL)")
-    with pytest.raises(Fault, match="FOREIGN KEY"):
+    with pytest.raises(StoreFault, match="FOREIGN KEY"):
         put_and_fail("INSERT INTO parts VALUES (7)")
     put(database, "kept")
     assert names(database) == ["kept"]
@@ -140,7 +128,7 @@ def test_an_old_one_is_brought_on_to_the_tables_of_a_new_one(tmp_path: Path, ver
         put(old, "before")
     old.close()
     if version:
-        with pytest.raises(Fault, match=f"its version is {version}; this program reads 3"):
+        with pytest.raises(StoreFault, match=f"its version is {version}; this program reads 3"):
             Database.view(tmp_path / "old", SCHEMA)
     brought_on = Database.open(tmp_path / "old", SCHEMA)
     assert tables(brought_on) == tables(new)
@@ -152,7 +140,7 @@ def test_an_old_one_is_brought_on_to_the_tables_of_a_new_one(tmp_path: Path, ver
 def test_one_that_cannot_be_brought_on_stays_as_it_was(tmp_path: Path) -> None:
     Database.open(tmp_path, of_version(1)).close()
     wrong = replace(SCHEMA, steps=(*SCHEMA.steps[:2], "CREATE TABLE things (number INTEGER)"))
-    with pytest.raises(Fault, match="already exists"):
+    with pytest.raises(StoreFault, match="already exists"):
         Database.open(tmp_path, wrong)
     database = Database.open(tmp_path, of_version(1))  # of which nothing is left, the lock included
     assert pragma(database, "user_version") == 1
@@ -166,17 +154,17 @@ def test_one_of_a_version_to_come_is_refused(tmp_path: Path, version: int) -> No
     other.execute(f"PRAGMA user_version = {version}")
     other.close()
     for way in (Database.open, Database.view):
-        with pytest.raises(Fault, match=f"its version is {version}; this program reads 3"):
+        with pytest.raises(StoreFault, match=f"its version is {version}; this program reads 3"):
             way(tmp_path, SCHEMA)
 
 
 def test_what_is_no_database_or_no_directory_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / SCHEMA.file).write_bytes(b"not a database" * 100)
     for way in (Database.open, Database.view):
-        with pytest.raises(Fault, match="not a database"):
+        with pytest.raises(StoreFault, match="not a database"):
             way(tmp_path, SCHEMA)
-    with pytest.raises(Fault):
+    with pytest.raises(StoreFault):
         Database.view(tmp_path / "nowhere", SCHEMA)
     (tmp_path / "file").write_text("")
-    with pytest.raises(Fault, match="file"):
+    with pytest.raises(StoreFault, match="file"):
         Database.open(tmp_path / "file", SCHEMA)
