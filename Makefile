@@ -53,7 +53,7 @@ crash: $(VENV)/.tests ## kill the node at random moments, many times
 	@$(BIN)/pytest -m crash
 
 soak: $(VENV)/.tests ## load for minutes
-	@$(BIN)/pytest -m soak
+	@$(BIN)/pytest -m soak -rP
 
 bench: $(VENV)/.bench ## speed and memory, each beside its peer; benchmarks/results.json
 	@$(BIN)/python -m benchmarks

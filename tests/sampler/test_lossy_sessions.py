@@ -27,6 +27,7 @@ async def test_ten_thousand_honest_sessions_through_a_lossy_proxy_give_no_withhe
 ) -> None:
     async with running_network(tmp_path) as network:
         found = await lossy_sessions(network, 10_000)
+    print({finding.name.lower(): found[finding] for finding in Finding})  # for docs/SAMPLER.md
     assert found.total() == 10_000
     assert found[Finding.WITHHELD] == 0
     assert found[Finding.AVAILABLE] >= 9_900
