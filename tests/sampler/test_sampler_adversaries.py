@@ -19,7 +19,7 @@ from committee.devnet.faults import OtherBlob, Silent, Truncate, Withhold
 from da_node.client import FeedEvent
 from da_node.coding import BlobId, Commitment, Header, MerkleRoot
 from da_node.service.http.answers import json_answer
-from sampler.bounds import SILENT_SESSIONS
+from sampler.bounds import CLOCK_SKEW_S, SILENT_SESSIONS
 from sampler.cli.evidence import evidence_text
 from sampler.conclusion import Finding
 from sampler.confidence import Rule
@@ -147,6 +147,24 @@ async def test_nothing_is_asked_of_what_is_about_to_be_deleted(
     early = late - 60
     async with sampling(network, tmp_path / "early", clock=lambda: early) as (sampler, _):
         await require(sampler, receipt.blob_id, Finding.AVAILABLE)
+
+
+async def test_the_last_session_of_a_blob_is_over_before_anybody_may_delete_it(
+    network: Network, tmp_path: Path
+) -> None:
+    """Begun at the last moment, of members whose clocks are ahead of ours by all that is put up
+    with: an hour lies between, and none of them has deleted anything, or says so.
+    """
+    receipt = await network.post()
+    before, began = network.clock.now, receipt.expires_at - 3600 - 15
+    network.clock.now = began + CLOCK_SKEW_S
+    try:
+        async with sampling(network, tmp_path, clock=lambda: began, deadline_s=15.0) as (one, _):
+            await require(one, receipt.blob_id, Finding.AVAILABLE)
+            assert one.hearing.offsets_s
+            assert one.hearing.trusts_clock
+    finally:
+        network.clock.now = before
 
 
 async def test_a_promise_that_is_over_is_held_against_nobody(
