@@ -18,7 +18,8 @@ from settlement_under_test import CHAIN_ID, account
 
 from bridge_client.anvil import anvil
 from bridge_client.cli.bridge import bridge
-from bridge_client.errors import NoContract, NotPosted
+from bridge_client.errors import BeaconLacksBlobs, NoContract, NotPosted
+from bridge_client.fallback import reading
 from bridge_client.fallback.beacon import BeaconNode
 from bridge_client.fallback.costs import BYTES_GAS, ROWS_GAS
 from bridge_client.fallback.framing import Form
@@ -124,6 +125,9 @@ async def test_blobs_are_found_by_the_id_and_a_beacon_node(scene: Scene) -> None
         found = await read(scene.inbox, made.blob_id, local_verifier(), beacon=beacon)
     assert found.payload == PAYLOAD
     assert (found.whole.poster, found.whole.form) == (scene.alice.account, Form.BLOBS)
+    async with BeaconNode(scene.url, slot_s=1) as elsewhere:
+        with pytest.raises(BeaconLacksBlobs):  # it has none of that slot, which proves nothing
+            await read(scene.inbox, made.blob_id, local_verifier(), beacon=elsewhere)
     with pytest.raises(NotPosted, match="posted blobs, and no beacon node is given"):
         await read(scene.inbox, made.blob_id, local_verifier())
 
@@ -148,6 +152,19 @@ async def test_what_others_post_under_an_id_hides_nothing(scene: Scene) -> None:
     with pytest.raises(NotPosted, match="posted another payload") as caught:
         await scene.read(blob, poster=scene.mallory.account)
     assert caught.value.reason.count(scene.mallory.account.hex0x) == 1
+    assert await scene.read(blob, poster=scene.alice.account) == SMALL
+
+
+@pytest.mark.parametrize("bound", ["MOST_WHOLES", "MOST_POSTINGS"])
+async def test_a_reader_looks_past_any_number_of_others_that_are_not_the_poster(
+    scene: Scene, bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = await scene.post(SMALL)
+    monkeypatch.setattr(reading, bound, 1)
+    monkeypatch.setattr("bridge_client.fallback.inbox.MOST_BLOCKS_OF_LOGS", 1)
+    await scene.smuggle(scene.mallory, blob, 0, bytes(len(SMALL)))
+    with pytest.raises(NotPosted, match="none is it; name the poster"):
+        await scene.read(blob)
     assert await scene.read(blob, poster=scene.alice.account) == SMALL
 
 
@@ -229,6 +246,13 @@ def give(desk: Desk, command: str, *arguments: object, code: int = 0) -> Any:
     return json.loads(result.stdout if code == 0 else result.stderr)
 
 
+@pytest.fixture
+def flat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands without curve work, for call data."""
+    monkeypatch.setattr("bridge_client.cli.fallback.local_verifier", FlatKzg)
+
+
+@pytest.mark.usefixtures("flat")
 def test_from_a_file_to_a_file(desk: Desk) -> None:
     small, batch = desk.directory / "small", desk.directory / "batch"
     small.write_bytes(b"few bytes")
@@ -267,6 +291,7 @@ def test_blobs_are_read_from_the_beacon_node_that_is_named(desk: Desk) -> None:
     assert out.read_bytes() == SMALL
 
 
+@pytest.mark.usefixtures("flat")
 def test_a_watcher_tells_what_is_posted(desk: Desk) -> None:
     file = desk.directory / "batch"
     file.write_bytes(SMALL)
@@ -279,6 +304,7 @@ def test_a_watcher_tells_what_is_posted(desk: Desk) -> None:
     assert (seen["event"], seen["fields"]["blobId"]) == ("BytesPosted", posted["blob_id"])
 
 
+@pytest.mark.usefixtures("flat")
 def test_it_goes_to_l1_only_where_the_da_layer_does_not_certify(desk: Desk) -> None:
     file = desk.directory / "batch"
     file.write_bytes(b"few bytes")

@@ -11,7 +11,7 @@ from coding_specimens import ONE_ROW, real_blob
 
 from da_node.coding import LocalKzg, local_prover, local_verifier
 from da_node.coding.kzg import load_setup
-from da_node.coding.parameters import MODULUS
+from da_node.coding.parameters import MODULUS, ROW_BYTES
 from da_node.errors import Bug, NotEnough
 
 SOURCE = real_blob(ONE_ROW)
@@ -53,6 +53,13 @@ def test_a_cell_opens_its_commitment_at_its_index_only() -> None:
 )
 def test_what_the_library_refuses_to_read_does_not_hold(changed: dict[str, Any]) -> None:
     assert not holds(**changed)
+
+
+def test_a_commitment_alone_is_that_of_the_row() -> None:
+    row = SOURCE.aggregate[:ROW_BYTES]
+    assert local_verifier().commit(row) == SOURCE.header.commitment
+    for other in (row[:-1], MODULUS.to_bytes(32, "big") + row[32:], b""):
+        assert local_verifier().commit(other) is None
 
 
 @pytest.mark.parametrize("error", [RuntimeError, ValueError])
