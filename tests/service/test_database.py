@@ -12,7 +12,6 @@ import pytest
 from da_node.errors import StoreFault, StoreInUse
 from da_node.service.database import Database, Schema
 
-
 SCHEMA = Schema(
     name="things",
     steps=(
