@@ -103,6 +103,7 @@ class Node:
             workers=workers,
             metrics=metrics,
             clock=clock,
+            monotonic=timers.time,
             archive_directory=settings.archive_directory,
         )
         self.scrubbing = Scrubbing(

@@ -17,8 +17,8 @@ from da_node.coding import BlobId
 from da_node.errors import NotEnough, NotReady, StoreFault, StoreFull
 from da_node.node import recovering
 from da_node.node.identity import FILE_NAME, node_id
-from da_node.node.pruning import archive_name
-from da_node.retention import HOUR_S, bucket_of
+from da_node.node.pruning import Reach, archive_name
+from da_node.retention import DAY_S, HOUR_S, bucket_of
 from da_node.store import Record
 
 PAYLOAD = hashlib.shake_128(b"upkeep").digest(5000)
@@ -43,6 +43,38 @@ async def test_nothing_goes_before_its_time(running: Running) -> None:
     running.clock.now += 1
     assert (await running.node.pruning.once()).blobs == 1
     assert running.node.store.usage().blobs == 0
+
+
+async def test_a_clock_that_is_far_ahead_deletes_a_day_at_once_and_then_a_day_each_hour(
+    running: Running,
+) -> None:
+    """What a store refuses afterwards goes no further either: it is what was deleted."""
+    expiries = []
+    for day in range(4):
+        posted = await running.post(PAYLOAD + bytes([day]))
+        expiries.append(posted["expires_at"])
+        running.clock.now += DAY_S
+    right = running.clock.now
+    running.clock.now += 60 * DAY_S
+    held = []
+    for _ in range(4):
+        await running.node.pruning.once()
+        await running.node.pruning.once()  # in no time nothing more is deleted
+        held.append(running.node.store.usage().blobs)
+        running.timers.advance(3600)
+    assert held == [3, 2, 1, 0]
+    running.clock.now = right
+    assert (await running.post(PAYLOAD))["expires_at"] > expiries[-1]
+
+
+def test_a_prune_reaches_as_far_as_time_has_passed() -> None:
+    reach = Reach(monotonic_s=5.0)
+    begin = EXPIRY + HOUR_S
+    assert reach.until(begin + 60, EXPIRY, 5.0) == begin + 60  # all that is due
+    assert reach.until(begin + 9 * DAY_S, EXPIRY, 5.0) == begin + DAY_S - 60
+    assert reach.until(begin + 9 * DAY_S, EXPIRY, 15.0) == begin + 240
+    # However long it was up, no more than a day goes at once.
+    assert reach.until(begin + 9 * DAY_S, EXPIRY, 1e6) == begin + DAY_S
 
 
 async def test_the_node_prunes_by_itself(start_node: StartNode) -> None:
