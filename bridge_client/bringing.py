@@ -68,8 +68,12 @@ class Bringer:
 
     async def _counts(self, one: SignedVerdict, batch: Batch, own: _OfBatch, now: int) -> bool:
         reason = why_not_counted(one, batch, self.settlement.terms, now)
-        if reason is None and not await self.settlement.is_active(one.signer):
-            reason = NOT_A_SAMPLER
+        if reason is None:
+            since = await self.settlement.active_since(one.signer)
+            if since is None:
+                reason = NOT_A_SAMPLER
+            elif one.verdict.time < since:
+                reason = "it is from before its signer became a sampler"
         if reason is None:
             _, said_at = await self.settlement.contract.answers(
                 "voices", batch.number, bytes(one.signer)

@@ -113,9 +113,9 @@ class Settlement:
             now=(await self.contract.chain.head()).time,
         )
 
-    async def is_active(self, sampler: Address) -> bool:
-        """Whether a sampler's verdicts count."""
-        return bool(await self.registry.answer("isActive", bytes(sampler)))
+    async def active_since(self, sampler: Address) -> int | None:
+        """From when on a sampler's verdicts count, unix seconds; None where they do not."""
+        return int(await self.registry.answer("activeSince", bytes(sampler))) or None
 
     def events(self, logs: Sequence[Log]) -> list[Happened]:
         """What of logs is this contract's, in their order."""

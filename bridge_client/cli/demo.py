@@ -7,54 +7,48 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
-from pathlib import Path
 from typing import Final
 
+import aiohttp
+
 from bridge_client.answering import openings
-from bridge_client.anvil import anvil, binary
-from bridge_client.contract import Contract
-from bridge_client.deploying import deploy
+from bridge_client.anvil import binary
+from bridge_client.devchain import BALANCE_WEI, CHAIN_ID, ETHER, settlement_of
+from bridge_client.devnet import L1, L1Files, chain_part, watcher_part
+from bridge_client.devnet.parts import rpc_url
 from bridge_client.errors import GateClosed, ToolMissing
 from bridge_client.gate import Clock, Gate, certified
 from bridge_client.journal import JournalThread
 from bridge_client.l1 import Chain, Endpoint
 from bridge_client.life import Policy
-from bridge_client.plans import Plan
+from bridge_client.samplers import SamplerService
 from bridge_client.sending import Sender, Waiting, opened
-from bridge_client.settlement import Batch, BatchState
+from bridge_client.settlement import Batch, BatchState, Tally
 from bridge_client.settling import Proposal, Settlement
-from bridge_client.verdicts import read_verdict
+from committee.certificate import VerifiedCertificate
 from committee.devnet import LocalCommittee, Shape
+from committee.passwords import read_password
 from committee.secp256k1 import SECRET_BYTES, EthereumKey
-from da_node.client import Client, Receipt, RetryPolicy
+from da_node.client import Client, RetryPolicy
 from da_node.coding import BlobId, LocalKzg
 from da_node.service import HoldfastError
-from da_node.service.kzg_pool import KzgPool
+from da_node.service.network import Ports, SettingValue
 from da_node.service.stage import Failed, Stage, require
-from sampler.checking import checking
-from sampler.committees import Committees
-from sampler.judging import Policy as SamplingPolicy
-from sampler.patience import Patience
-from sampler.signing import SigningKey
-from sampler.verdict import SignedVerdict
+from sampler.devnet import sampler_address, sampler_part
 
 SHAPE: Final = Shape(members=4, faults=1)
 GONE: Final = (1, 2, 3)
 """Members that give nothing more: what is left is 32 columns, and 64 are needed."""
-CHAIN_ID: Final = 31_337
-ETHER: Final = 10**18
 PERIOD_S: Final = 10
 """A batch is doubted within it, on a slow machine as well."""
 WINDOW_S: Final = 4
-QUORUM: Final = 2
+SAMPLERS: Final = ("sampler-0", "sampler-1")
 POINTS: Final = 4
 POLL_S: Final = 0.2
 PATIENCE_S: Final = 120.0
-MOST_ITEMS: Final = 256
 
 
 def act(stage: Stage) -> None:
@@ -65,23 +59,38 @@ def act(stage: Stage) -> None:
         stage.scene("batches on L1")
         stage.fact("left out", f"{error}: {error.advice}")
         return
-    stage.scene("start a committee, and a chain on this machine (anvil, a block a second)")
-    with (
-        LocalCommittee.made(stage.directory, SHAPE) as committee,
-        anvil("osaka", "--block-time", "1") as url,
-    ):
+    stage.scene("start a committee, two samplers, a watcher, and a chain on this machine")
+    with _made(stage) as (committee, files, ports):
         with stage.timed("ready after"):
-            committee.network.start()
+            committee.network.start(PATIENCE_S)
         kzg = LocalKzg()
         kzg.load()
-        pool = KzgPool(1, proves=False)
-        pool.warm()
-        try:
-            asyncio.run(_play(stage, committee, url, kzg, pool))
-        finally:
-            pool.close()
+        asyncio.run(_play(stage, committee, files, rpc_url(ports), kzg))
         stage.scene("stop them all (SIGTERM)")
         committee.network.stop()
+
+
+@contextmanager
+def _made(stage: Stage) -> Iterator[tuple[LocalCommittee, L1Files, Ports]]:
+    """What is played with, not started yet."""
+    more: Mapping[str, Mapping[str, SettingValue]] = {
+        L1: {"challenge_period_s": PERIOD_S, "response_window_s": WINDOW_S}
+    }
+    with ExitStack() as stack:
+        committee = stack.enter_context(LocalCommittee.made(stage.directory, SHAPE))
+        ports = stack.enter_context(Ports())
+        founding, node = committee.founding, committee.disperser_url
+        files = L1Files(directory=stage.directory, founding=founding)
+        samplers = [
+            sampler_part(stage.directory, founding, ports, node, more, name=name)
+            for name in SAMPLERS
+        ]
+        signers = [sampler_address(stage.directory, founding, name=name) for name in SAMPLERS]
+        chain = chain_part(files, ports, signers, more)
+        watcher = watcher_part(files, ports, [part.url for part in samplers], node, more)
+        for part in (*samplers, chain, watcher):
+            committee.network.add(part)
+        yield committee, files, ports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +102,8 @@ class _Cast:
     chain: Chain
     journal: JournalThread
     kzg: LocalKzg
-    pool: KzgPool
     sequencer: EthereumKey
     challenger: EthereumKey
-    samplers: tuple[EthereumKey, ...]
 
     def sender(self, key: EthereumKey) -> Sender:
         return Sender(
@@ -113,91 +120,54 @@ class _Cast:
 
 
 async def _play(
-    stage: Stage, committee: LocalCommittee, url: str, kzg: LocalKzg, pool: KzgPool
+    stage: Stage, committee: LocalCommittee, files: L1Files, url: str, kzg: LocalKzg
 ) -> None:
-    async with _opened(url, stage.directory / "journal") as (endpoint, chain, journal):
-        keys = [EthereumKey(secrets.token_bytes(SECRET_BYTES)) for _ in range(2 + QUORUM)]
-        for key in keys:
-            await endpoint.ask("anvil_setBalance", [key.address.hex0x, hex(100 * ETHER)])
+    from committee.ethereum_keystore import read_ethereum_keystore  # takes 0.4 s
+
+    password = read_password(files.founding.password)
+    async with _opened(url, files) as (endpoint, chain, journal):
         cast = _Cast(
             stage=stage,
             committee=committee,
             chain=chain,
             journal=journal,
             kzg=kzg,
-            pool=pool,
-            sequencer=keys[0],
-            challenger=keys[1],
-            samplers=tuple(keys[2:]),
+            sequencer=read_ethereum_keystore(files.sequencer_keystore, password),
+            challenger=EthereumKey(secrets.token_bytes(SECRET_BYTES)),
         )
-        settlement = await _deployed(cast)
+        account = cast.challenger.address.hex0x
+        await endpoint.ask("anvil_setBalance", [account, hex(BALANCE_WEI)])
+        settlement = await Settlement.at(chain, settlement_of(cast.sequencer.address))
+        stage.fact("settlement", settlement.contract.address.hex0x)
+        needed = f"a certificate, {settlement.terms.quorum} verdicts"
+        stage.fact("final takes", f"{needed}, {PERIOD_S} s without a challenge")
         await _final(cast, settlement)
         await _void(cast, settlement)
 
 
 @asynccontextmanager
-async def _opened(
-    url: str, directory: Path
-) -> AsyncIterator[tuple[Endpoint, Chain, JournalThread]]:
+async def _opened(url: str, files: L1Files) -> AsyncIterator[tuple[Endpoint, Chain, JournalThread]]:
     async with Endpoint(url) as endpoint:
         chain = Chain(endpoint.ask, endpoint.name)
-        journal = await opened(directory, chain, CHAIN_ID)
+        journal = await opened(files.journal, chain, CHAIN_ID)
         try:
             yield endpoint, chain, journal
         finally:
             await journal.close()
 
 
-async def _deployed(cast: _Cast) -> Settlement:
-    cast.stage.scene("deploy the contracts, register the keyset, admit two samplers")
-    sender = cast.sender(cast.sequencer)
-    plan = Plan(
-        keysets=(cast.committee.committee.keyset,),
-        sequencers=(sender.account,),
-        samplers=tuple(key.address for key in cast.samplers),
-        guardian=sender.account,
-        timelock_delay_s=0,
-        challenge_period_s=PERIOD_S,
-        response_window_s=WINDOW_S,
-        margin_s=WINDOW_S,
-        verdict_lifetime_s=3600,
-        quorum=QUORUM,
-        objectors=QUORUM,
-        strict_only=False,
-        proposal_bond_wei=ETHER,
-        point_bond_wei=ETHER // 1000,
-        row_bond_wei=ETHER // 10_000,
-        forced_fee_wei=ETHER // 1000,
-        stake_wei=ETHER,
-        exit_delay_s=3600,
-    )
-    with cast.stage.timed("took"):
-        made = await deploy(sender, plan, "demo")
-        settlement = await Settlement.at(cast.chain, made.settlement)
-        for key in cast.samplers:
-            await _stake(sender, settlement.registry, key)
-    cast.stage.fact("settlement", made.settlement.hex0x)
-    cast.stage.fact(
-        "final takes", f"a certificate, {QUORUM} verdicts, {PERIOD_S} s without a challenge"
-    )
-    return settlement
-
-
-async def _stake(sender: Sender, registry: Contract, key: EthereumKey) -> None:
-    address = bytes(key.address)
-    purpose = f"stake {key.address.hex0x}"
-    await registry.send(sender, purpose, "stake", address, value=ETHER)
-
-
 async def _final(cast: _Cast, settlement: Settlement) -> None:
     cast.stage.scene("post a batch, and propose it with its certificate")
     began = time.monotonic()
-    batch = await _proposed(cast, settlement, cast.stage.batch, 0)
-    cast.stage.scene("two samplers look, sign what they find, and the gate makes the batch final")
+    certificate = await _certified(cast, settlement, cast.stage.batch)
+    batch = await _proposed(cast, settlement, certificate, 0)
+    cast.stage.scene("the samplers look at what is proposed; the watcher brings what they sign")
+    await _until_told(cast, settlement, batch)
+    await _tell_verdicts(cast, batch.blob_id)
     gate = Gate(
         settlement=settlement,
         sender=cast.sender(cast.sequencer),
-        sources=[_Sampling(cast, key) for key in cast.samplers],
+        sources=[],
         clock=cast.clock(),
     )
     done = await gate.run(batch)
@@ -209,11 +179,35 @@ async def _final(cast: _Cast, settlement: Settlement) -> None:
     )
 
 
+async def _until_told(cast: _Cast, settlement: Settlement, batch: Batch) -> None:
+    """Until both samplers' verdicts are on the chain."""
+    expected = Tally(available=len(SAMPLERS), withheld=0)
+    deadline = time.monotonic() + PATIENCE_S
+    while await settlement.tally(batch) != expected:
+        require(time.monotonic() < deadline, "the watcher should bring both samplers' verdicts")
+        await asyncio.sleep(POLL_S)
+
+
+async def _tell_verdicts(cast: _Cast, blob_id: BlobId) -> None:
+    async with aiohttp.ClientSession() as session:
+        for name in SAMPLERS:
+            url = cast.committee.network[name].url
+            said = await SamplerService(url=url, chain_id=CHAIN_ID, session=session).latest(blob_id)
+            require(said is not None, "a sampler has the verdict that it has signed")
+            if said is not None:
+                verdict = said.verdict.verdict
+                cast.stage.fact(
+                    said.verdict.signer.hex0x[:10] + "…",
+                    f"{verdict.finding.name.lower()}: {verdict.held} of {verdict.asked} held",
+                )
+
+
 async def _void(cast: _Cast, settlement: Settlement) -> None:
-    cast.stage.scene("propose another batch; then three of the four members are gone (SIGKILL)")
-    batch = await _proposed(cast, settlement, cast.stage.batch[1:], 1)
+    cast.stage.scene("certify another batch; three of four members are gone (SIGKILL); propose it")
+    certificate = await _certified(cast, settlement, cast.stage.batch[1:])
     for member in GONE:
         cast.committee.kill(member)
+    batch = await _proposed(cast, settlement, certificate, 1)
     cast.stage.scene(f"somebody doubts it: the chain draws {POINTS} points, and asks for them")
     challenger = cast.sender(cast.challenger)
     challenge = await settlement.challenge_drawn(challenger, batch, POINTS)
@@ -243,16 +237,16 @@ async def _until_after(chain: Chain, moment: int) -> None:
         await asyncio.sleep(left_s)
 
 
-async def _proposed(cast: _Cast, settlement: Settlement, payload: bytes, height: int) -> Batch:
+async def _certified(cast: _Cast, settlement: Settlement, payload: bytes) -> VerifiedCertificate:
+    keysets = [cast.committee.committee.keyset]
     async with Client(cast.committee.disperser_url, kzg=cast.kzg) as client:
-        receipt: Receipt = await client.post(payload, label="demo")
-        certificate = await certified(
-            client,
-            settlement,
-            receipt.blob_id,
-            [cast.committee.committee.keyset],
-            cast.clock(),
-        )
+        receipt = await client.post(payload, label="demo")
+        return await certified(client, settlement, receipt.blob_id, keysets, cast.clock())
+
+
+async def _proposed(
+    cast: _Cast, settlement: Settlement, certificate: VerifiedCertificate, height: int
+) -> Batch:
     # made up: no rollup is played here
     root = bytes(31) + bytes((height + 1,))
     proposal = Proposal(
@@ -279,34 +273,3 @@ async def _nobody_answers(cast: _Cast, blob_id: BlobId, points: tuple[int, ...])
         except HoldfastError as error:
             return f"nobody can give it: {str(error).partition(';')[0][:120]}"
     raise Failed("a blob that is gone must not be answered for")
-
-
-@dataclass(frozen=True)
-class _Sampling:
-    """A sampler that looks when it is asked."""
-
-    cast: _Cast
-    key: EthereumKey
-
-    async def verdicts(self, blob_id: BlobId) -> list[SignedVerdict]:
-        committee = self.cast.committee.committee
-        policy = SamplingPolicy(
-            wanted=Fraction(1, 10**6),
-            patience=Patience(),
-            together=False,
-            most_items=MOST_ITEMS,
-            chain_id=CHAIN_ID,
-            key=SigningKey(key=self.key, taken_at=0),
-        )
-        urls = [member.url for member in committee.members]
-        async with checking(
-            policy, Committees([committee]), urls, self.cast.pool, connections=16
-        ) as checker:
-            judgement = await checker.check(blob_id)
-        signed, _ = read_verdict(judgement.document, "sampler", CHAIN_ID)
-        verdict = signed.verdict
-        self.cast.stage.fact(
-            signed.signer.hex0x[:10] + "…",
-            f"{verdict.finding.name.lower()}: {verdict.held} of {verdict.asked} points held",
-        )
-        return [signed]

@@ -14,6 +14,7 @@ from bridge_client.anvil import binary
 from bridge_client.devnet.happenings import Happenings, l1_line
 from bridge_client.devnet.parts import L1, WATCHER, L1Files, chain_part, rpc_url, watcher_part
 from committee.devnet.founding import founded
+from committee.devnet.parts import DISPERSER
 from da_node.service import BadConfiguration
 from da_node.service.network import Network
 from da_node.service.network.extension import Contribution, Extension, Ground
@@ -77,12 +78,13 @@ def _contribute(ground: Ground) -> Contribution:
     files = L1Files(directory=ground.directory, founding=founding)
     rpc = rpc_url(ground.ports)
     signer = sampler_address(ground.directory, founding)
+    node = f"http://{LOOPBACK}:{ground.ports.of(DISPERSER)}"
     sampler_url = f"http://{LOOPBACK}:{ground.ports.of(SAMPLER)}"
     parts = [
         chain_part(files, ground.ports, [signer], ground.more),
-        watcher_part(files, ground.ports, [sampler_url], ground.more),
+        watcher_part(files, ground.ports, [sampler_url], node, ground.more),
     ]
-    files.write_config(ground.ports)
+    files.write_config(ground.ports, node)
     return Contribution(
         parts=parts,
         usage=_usage(files, rpc),

@@ -9,7 +9,7 @@ from typing import Final
 
 from bridge_client.devchain import CHAIN_ID, settlement_of
 from committee.devnet.founding import Founding
-from committee.devnet.parts import DISPERSER, More
+from committee.devnet.parts import More
 from committee.secp256k1 import Address
 from da_node.service.network import Part, Ports, SettingValue
 from da_node.service.network.part import LOOPBACK, toml_of
@@ -47,8 +47,10 @@ class L1Files:
         """The account that samplers let ask. Raises likewise."""
         return key_in(watcher_keystore(self.directory), self.founding)
 
-    def settings(self, ports: Ports, keystore: Path, journal: Path) -> dict[str, SettingValue]:
-        """Of `holdfast bridge`, for one account."""
+    def settings(
+        self, ports: Ports, node: str, keystore: Path, journal: Path
+    ) -> dict[str, SettingValue]:
+        """Of `holdfast bridge`, for one account; `node` gives blobs and certificates."""
         return {
             "rpc": rpc_url(ports),
             "chain_id": CHAIN_ID,
@@ -56,16 +58,20 @@ class L1Files:
             "journal": journal,
             "keystore": keystore,
             "password_file": self.founding.password,
-            "nodes": f"http://{LOOPBACK}:{ports.of(DISPERSER)}",
+            "nodes": node,
             "keysets": self.founding.keyset,
             "confirmations": 1,
             "poll_s": POLL_S,
         }
 
-    def write_config(self, ports: Ports) -> None:
+    @property
+    def journal(self) -> Path:
+        """Of the sequencer: what was sent to deploy is in it."""
+        return self.directory / L1 / "data" / "journal"
+
+    def write_config(self, ports: Ports, node: str) -> None:
         """Raises OSError."""
-        journal = self.directory / L1 / "data" / "journal"
-        settings = self.settings(ports, self.sequencer_keystore, journal)
+        settings = self.settings(ports, node, self.sequencer_keystore, self.journal)
         self.config.write_text(toml_of(settings), "utf-8")
 
 
@@ -96,11 +102,13 @@ def chain_part(files: L1Files, ports: Ports, samplers: Sequence[Address], more: 
     return Part(name=L1, command=("devchain", "run"), port=port, settings=settings)
 
 
-def watcher_part(files: L1Files, ports: Ports, sampler_urls: Sequence[str], more: More) -> Part:
+def watcher_part(
+    files: L1Files, ports: Ports, sampler_urls: Sequence[str], node: str, more: More
+) -> Part:
     """A watcher that has these samplers look at what is proposed, and answers challenges."""
     port = ports.of(WATCHER)
     own = files.directory / WATCHER
-    settings = files.settings(ports, watcher_keystore(files.directory), own / "journal")
+    settings = files.settings(ports, node, watcher_keystore(files.directory), own / "journal")
     settings |= {"samplers": ",".join(sampler_urls), **more.get(WATCHER, {})}
     command = ("bridge", "watch", "--json", "--verdicts", "--respond", "--listen", str(port))
     return Part(name=WATCHER, command=command, port=port, settings=settings)

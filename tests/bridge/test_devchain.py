@@ -64,7 +64,7 @@ async def test_a_settlement_lies_where_it_was_foretold_and_is_put_there_once(
         settlement = await Settlement.at(chain, made.settlement)
         terms = settlement.terms
         assert (terms.challenge_period_s, terms.response_window_s, terms.quorum) == (20, 10, 2)
-        assert [await settlement.is_active(sampler) for sampler in what.samplers] == [True, True]
+        assert all([await settlement.active_since(sampler) for sampler in what.samplers])
         assert await chain.balance(SOMEBODY) == devchain.BALANCE_WEI
         sent = await chain.nonce(SEQUENCER.address)
         assert await deployed(url, what) == made

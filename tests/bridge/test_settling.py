@@ -242,4 +242,5 @@ async def test_only_64_columns_give_an_opening() -> None:
 async def test_a_settlement_where_none_is_is_named(act: Any) -> None:
     with pytest.raises(NoContract, match="no BatchSettlement at 0x"):
         await Settlement.at(act.chain, Address(b"\x99" * 20))
-    assert not await act.settlement.is_active(SAMPLERS[3].address)
+    assert await act.settlement.active_since(SAMPLERS[3].address) is None
+    assert await act.settlement.active_since(SAMPLERS[0].address) is not None

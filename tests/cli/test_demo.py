@@ -48,7 +48,8 @@ def test_the_demonstration_shows_what_it_promises_and_stops_cleanly() -> None:
     for fact in ("exit code      10\n", "32 columns could be fetched and verified, 64 are needed"):
         assert fact in sampled
 
-    _, _, settled = shown.stdout.partition("and a chain on this machine")
+    _, _, settled = shown.stdout.partition("a watcher, and a chain on this machine")
+    assert settled.count("available: ") >= 2
     assert "2 available, 0 withheld" in settled
     assert re.search(r"final +[0-9.]+ s after its post; its window is 10 s", settled)
     assert "nobody can give it" in settled

@@ -28,6 +28,7 @@ from sampler.settings import SamplerSettings
 
 S = TypeVar("S", bound=Settings)
 SAMPLER = Address(b"\x07" * 20)
+NODE = "http://127.0.0.1:2"
 
 
 @pytest.fixture
@@ -45,19 +46,20 @@ def settings_of(part: Part, kind: type[S]) -> S:
 def test_the_parts_know_of_each_other_before_any_of_them_runs(files: L1Files) -> None:
     with Ports() as ports:
         chain = settings_of(chain_part(files, ports, [SAMPLER], {}), DevchainSettings)
-        part = watcher_part(files, ports, ["http://127.0.0.1:1"], {})
+        part = watcher_part(files, ports, ["http://127.0.0.1:1"], NODE, {})
         watcher = settings_of(part, BridgeSettings)
         sampler = settings_of(
-            sampler_part(files.directory, files.founding, ports, "http://127.0.0.1:2", {}),
+            sampler_part(files.directory, files.founding, ports, NODE, {}),
             SamplerSettings,
         )
-        files.write_config(ports)
+        files.write_config(ports, NODE)
         by_hand = load(BridgeSettings, file=files.config, environment={}, flags={})
     what = chain.deploying()
     assert what.key.address == files.sequencer()
     assert (list(what.samplers), list(what.accounts)) == ([SAMPLER], [files.watcher()])
     assert sampler.watcher_addresses == (files.watcher(),)
     assert sampler.chain_id == watcher.chain_id == by_hand.chain_id
+    assert watcher.node_urls == by_hand.node_urls == (NODE,)
     assert watcher.rpc == by_hand.rpc == f"http://127.0.0.1:{chain.rpc_port}"
     assert watcher.settlement_address == by_hand.settlement_address
     # an account has one journal: the sequencer's is that of who deployed
