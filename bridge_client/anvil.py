@@ -50,10 +50,11 @@ def anvil(hardfork: str, *options: str, port: int = 0) -> Iterator[str]:
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         assert process.stdout is not None  # it is a pipe
+        reader = threading.Thread(target=_discard, args=(process.stdout,), daemon=True)
         try:
             address = _address(process.stdout)
             # it writes a line per request, and stands still once nobody reads them
-            threading.Thread(target=_discard, args=(process.stdout,), daemon=True).start()
+            reader.start()
             yield f"http://{address}"
         finally:
             process.terminate()
@@ -61,6 +62,8 @@ def anvil(hardfork: str, *options: str, port: int = 0) -> Iterator[str]:
                 process.wait(STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
+            if reader.is_alive():  # in a moment it is at the pipe's end, which is closed below
+                reader.join(STOP_TIMEOUT_S)
 
 
 def _address(output: IO[bytes]) -> str:

@@ -19,7 +19,7 @@ async def abandon_command(session: Session, output: Output, height: int) -> None
     """Give the batch at HEIGHT up, and all after it: its proposer at any time, anybody once it can
     not become final.
 
-    In its challenge period half of the bond is lost. Exit codes: 0 void, 11 not confirmed in time,
+    Before that half of the bond is lost. Exit codes: 0 void, 11 not confirmed in time,
     1 refused, 2 wrong usage.
     """
     sender = await session.sender()

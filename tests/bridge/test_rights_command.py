@@ -72,7 +72,7 @@ def test_a_batch_is_given_up(desk: Desk) -> None:
     desk.settled()
     desk.proposed()
     assert desk.give("abandon", 0) == {"batch": 1, "state": "void"}
-    assert due(desk) == 10**18 // 2, "in its challenge period"
+    assert due(desk) == 10**18 // 2, "it might have become final"
     assert desk.give("abandon", 0, code=1)["code"] == "no_batch"
 
 

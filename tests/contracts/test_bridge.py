@@ -201,6 +201,31 @@ def test_what_no_final_batch_contains_is_not_paid(bridged: Bridged) -> None:
     bridged.chain.send(bridged.bridge, "withdrawWithProof", *good)
 
 
+def test_a_record_of_another_chain_or_bridge_is_not_paid(bridged: Bridged) -> None:
+    """One rollup may have several: each pays its own leaves."""
+    user, chain_id = bridged.account(OTHER), bridged.chain.web3.eth.chain_id
+    packed = word(user)[12:] + word(10) + ID
+    here, elsewhere = bridged.bridge.address, bridged.token.address
+    own = forced(chain_id, here, packed)
+    tree = Tree(forced(1, here, packed), forced(chain_id, elsewhere, packed), own)
+    assert own == bridged.leaf(user, 10, ID)
+    bridged.finalize(tree)
+    for index in (0, 1):
+        arguments = (user, 10, ID, 0, index, tree.path(index))
+        assert why(bridged, "withdrawWithProof", *arguments) == "BRIDGE_INPUT"
+    bridged.chain.send(bridged.bridge, "withdrawWithProof", user, 10, ID, 0, 2, tree.path(2))
+
+
+def test_who_brings_a_withdrawal_first_gains_nothing(bridged: Bridged) -> None:
+    """Front-running: the tokens are the user's whoever calls."""
+    arguments = bridged.signed(bridged.account(OTHER), 300, ID)
+    mine, theirs = bridged.balance(USER), bridged.balance(OTHER)
+    bridged.chain.send(bridged.bridge, "settleWithdrawal", *arguments, sender=USER)
+    assert (bridged.balance(USER), bridged.balance(OTHER)) == (mine, theirs + 300)
+    late = why(bridged, "settleWithdrawal", *arguments, sender=OTHER)
+    assert late == "BRIDGE_REPLAY"
+
+
 def test_a_batch_that_is_not_final_pays_nothing(bridged: Bridged) -> None:
     user = bridged.account(OTHER)
     tree = Tree(bridged.leaf(user, 10, ID))

@@ -74,7 +74,8 @@ def test_answered_points_leave_the_batch_standing(settled: Settled) -> None:
     challenge(settled, 0, 2049, 8191)
     assert settled.batch(1)["openChallenges"] == 1
     for position, point in enumerate((0, 2049, 8191)):
-        respond(settled, *answer_of(point, position=position))
+        sent = respond(settled, *answer_of(point, position=position))
+        assert sent.gas <= 150_000 + 1300 * ROWS, "what the bond is for"
     assert settled.batch(1)["openChallenges"] == 0
     assert settled.due(ANSWERER) == 3 * POINT_BOND
     assert holds_exactly_what_it_owes(settled, BOND)

@@ -89,16 +89,32 @@ def test_an_answer_frees_the_bond_of_a_batch_that_fell_with_another(settled: Set
     assert settled.due(ANSWERER) == POINT_BOND
 
 
-def test_giving_up_while_a_challenge_may_come_costs_as_much_as_challenging_oneself(
+def test_giving_up_what_may_become_final_costs_as_much_as_challenging_oneself(
     settled: Settled,
 ) -> None:
-    """Else withholding would be free: whoever sees a challenge coming gives up before it."""
+    """Else withholding would be free, by giving up before a challenge; and so would be making all
+    fall that was built in a whole period, by giving up just before the batch is final."""
     give_up(settled, 1)
     assert (settled.due(SEQUENCER), burned(settled)) == (BOND // 2, BOND // 2)
     settled.chain.advance(CONFIG["challengePeriod_s"])
+    settled.approve(0)
+    settled.chain.call(settled.settlement, "finalize", 0)
     give_up(settled, 0)
-    assert (settled.due(SEQUENCER), burned(settled)) == (BOND // 2 + BOND, BOND // 2)
+    assert (settled.due(SEQUENCER), burned(settled)) == (BOND, BOND)
     assert settled.chain.balance(settled.settlement.address) == 2 * BOND
+
+
+def test_what_cannot_become_final_any_more_is_given_up_for_nothing(settled: Settled) -> None:
+    settled.chain.at_time(settled.batch(1)["expiresAt"])
+    give_up(settled, 0)
+    assert (settled.due(SEQUENCER), burned(settled)) == (BOND, 0)
+
+
+def test_of_an_odd_bond_nothing_is_lost(chain: Chain) -> None:
+    settled = Settled.on(chain, proposalBondWei=3)
+    settled.propose(0)
+    give_up(settled, 0)
+    assert (settled.due(SEQUENCER), burned(settled)) == (1, 2)
 
 
 @pytest.mark.parametrize(("function", "asked"), [("challenge", [5]), ("challengeDrawn", 1)])

@@ -202,6 +202,20 @@ def test_the_proposer_of_a_final_batch_gets_the_fees(settled: Settled) -> None:
     assert settled.chain.balance(settled.settlement.address) == BOND + 2 * FEE
 
 
+def test_what_is_due_is_paid_once_though_its_owner_calls_again(
+    settled: Settled, test_contracts: dict[str, Artifact]
+) -> None:
+    chain, inbox = settled.chain, settled.settlement
+    greedy = chain.deploy(test_contracts["Greedy"])
+    for payer in (greedy.address, chain.accounts[OTHER]):
+        chain.send(inbox, "force", RECORDS[0], payer, value=3 * FEE)
+    data = inbox.interface.calldata("collect", greedy.address)
+    chain.send(greedy, "act", inbox.address, data, data)
+    assert chain.call(greedy, "wasRefused")
+    assert chain.balance(greedy.address) == 2 * FEE
+    assert chain.balance(inbox.address) == 4 * FEE
+
+
 def test_an_item_is_paid_for_and_short(settled: Settled) -> None:
     def why(record: bytes, payer: str, value: int) -> tuple[str, tuple[Any, ...]]:
         asked = (record, payer)

@@ -21,6 +21,7 @@ from settlement_specimens import (
     header_of,
 )
 
+from bridge_client.artifacts import Artifact
 from sampler.conclusion import Finding
 from sampler.confidence import Rule
 from sampler.verdict import sign
@@ -275,6 +276,21 @@ def test_two_verdicts_of_one_moment_cost_the_stake(settled: Settled) -> None:
     assert chain.balance(registry.address) == 2 * STAKE
     assert chain.refused(registry, "slash", *pair(first, second)).name == "WrongStanding"
     assert chain.refused(registry, "withdraw", bytes(key.address)).name == "WrongStanding"
+
+
+def test_who_shows_a_contradiction_is_paid_once_though_it_calls_again(
+    settled: Settled, test_contracts: dict[str, Artifact]
+) -> None:
+    chain, registry, key = settled.chain, settled.registry, SAMPLERS[0]
+    said = [settled.verdict(), settled.verdict(finding=Finding.WITHHELD)]
+    signed = [sign(one, chain.web3.eth.chain_id, key).signature for one in said]
+    shown = (as_argument(said[0]), signed[0], as_argument(said[1]), signed[1])
+    data = registry.interface.calldata("slash", *shown)
+    greedy = chain.deploy(test_contracts["Greedy"])
+    chain.send(greedy, "act", registry.address, data, data)
+    assert chain.call(greedy, "wasRefused")
+    assert chain.balance(greedy.address) == STAKE // 2
+    assert chain.balance(registry.address) == 2 * STAKE
 
 
 def test_there_are_at_most_so_many_samplers(chain: Chain) -> None:

@@ -310,6 +310,10 @@ def test_a_network_is_part_of_a_keysets_name(chain: Chain) -> None:
     prove(chain, other, FOUR)
     found = chain.call(other, "prepareKeyset", rules_of(FOUR), keys_of(FOUR))
     assert found != bytes(FOUR.hash)
+    chain.send(other, "prepareKeyset", rules_of(FOUR), keys_of(FOUR))
+    chain.send(other, "enableKeyset", found, sender=REGISTRAR)
+    assert reason(chain, other, VALID) == "WrongKeysetState"
+    assert reason(chain, other, VALID[:2] + found + VALID[HEADER_AT:]) == "BadAggregate"
 
 
 @pytest.mark.parametrize(

@@ -269,8 +269,9 @@ contract BatchSettlement is BatchVerdicts, BatchChallenges, ForcedInbox {
 
     /// @notice Give a pending batch, and with it all after it, up: its proposer at any time; anyone
     /// once it cannot become final any more, its keyset being disabled or its blob expired. Not
-    /// while a challenge is open, which would let a proposer escape it; and as long as one may come, and
-    /// the batch is not lost, for half its bond, or a proposer that sees one coming would be first.
+    /// while a challenge is open, which would let a proposer escape it; and as long as the batch is not
+    /// lost, for half its bond: a proposer that sees a challenge coming would be first, or one that
+    /// sees its batch become final would rather have all those after it fall.
     function abandon(uint256 height) external {
         uint256 batchId = _pending(height);
         Batch storage batch = _batches[batchId];
@@ -278,9 +279,8 @@ contract BatchSettlement is BatchVerdicts, BatchChallenges, ForcedInbox {
         bool isLost = block.timestamp >= batch.expiresAt
             || !_config.verifier.isInForce(batch.keysetHash);
         if (msg.sender != batch.proposer && !isLost) revert NotAbandonable(height);
-        bool isDoubtful = !isLost && block.timestamp < batch.proposedAt + _config.challengePeriod_s;
         uint256 bond = _config.proposalBondWei;
-        uint256 kept = isDoubtful ? bond / 2 : bond;
+        uint256 kept = isLost ? bond : bond / 2;
         due[batch.proposer] += kept;
         due[NOBODY] += bond - kept;
         _void(batchId);
