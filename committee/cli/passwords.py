@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from getpass import GetPassWarning
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,9 +30,19 @@ KDF: Final[Callable[[Any], Any]] = click.option(
 def password_of(file: Path | None, *, confirm: bool) -> str:
     """The password in a file, or typed on the terminal, twice where it makes a keystore.
 
-    Raises as `read_password` does.
+    Raises as `read_password` does, click.UsageError where there is no terminal.
     """
     if file is not None:
         return read_password(file)
-    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True)
+    with warnings.catch_warnings():
+        # It would read the password from wherever the input comes, and show it.
+        warnings.simplefilter("error", GetPassWarning)
+        try:
+            password: str = click.prompt(
+                "Password", hide_input=True, confirmation_prompt=confirm, err=True
+            )
+        except GetPassWarning:
+            raise click.UsageError(
+                "there is no terminal to ask for the password on; name --password-file"
+            ) from None
     return password

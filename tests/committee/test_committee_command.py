@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import io
 import json
 import stat
 from pathlib import Path
@@ -90,6 +92,21 @@ def test_the_password_is_asked_for_twice_on_a_terminal(tmp_path):
     assert PASSWORD not in result.output
     key = read_keystore(tmp_path / "k", PASSWORD)
     assert json.loads(result.stdout)["public_key"] == key.public_key.hex0x
+
+
+def test_without_a_terminal_no_password_is_read_and_its_file_is_asked_for(
+    tmp_path, monkeypatch, capsys
+):
+    """What the runner of these tests stands in for is the prompt itself, so it is not used here."""
+    monkeypatch.setattr(getpass, "getpass", getpass.fallback_getpass)
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n{PASSWORD}\n"))
+    arguments = ["keygen", str(tmp_path / "k"), "--name", "a", "--url", "http://a"]
+    with pytest.raises(SystemExit) as ended:
+        committee([*arguments, "-o", str(tmp_path / "m")])
+    assert ended.value.code == 2
+    assert "there is no terminal" in (told := capsys.readouterr().err)
+    assert "--password-file" in told
+    assert not list(tmp_path.iterdir())
 
 
 def test_neither_a_key_nor_its_public_file_is_replaced(place, tmp_path):
