@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,23 +40,25 @@ def member() -> None:
 @with_output
 def run(output: Output, config: Path | None, **flags: Any) -> None:
     """Run a member until SIGTERM or Ctrl-C; what is under way then is finished first. SIGHUP makes
-    it read the keysets' files again.
+    it read the keysets' files again, and from --config which dispersers are served.
 
     Settings come from --config, the environment and flags, each overriding the one before. Name
     the keysets, the dispersers that are served, and either --keystore with --password-file or the
     socket of a signer. Exit codes: 0 stopped, 1 failed, 2 wrong settings.
     """
-    settings = load(MemberSettings, file=config, environment=os.environ, flags=flags)
+    read = partial(load, MemberSettings, file=config, environment=os.environ, flags=flags)
+    settings = read()
     configure_logging(settings.log_level, settings.log_json)
-    asyncio.run(_run(settings))
+    asyncio.run(_run(settings, read))
 
 
-async def _run(settings: MemberSettings) -> None:
+async def _run(settings: MemberSettings, read: Callable[[], MemberSettings]) -> None:
     await run_member(
         settings,
         kzg=KzgPool(settings.kzg_workers, proves=False),
         stop=set_by(signal.SIGTERM, signal.SIGINT),
         changed=set_by(signal.SIGHUP),
+        read_settings=read,
     )
 
 

@@ -7,7 +7,7 @@ is for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,10 +53,15 @@ class Admission:
     def __init__(self, seats: Seats, dispersers: Iterable[Address]) -> None:
         """Raises BadConfiguration for none, or more than `MAX_DISPERSERS`."""
         self._seats = seats
-        self._requests = {disperser: _Requests() for disperser in dispersers}
-        if not 1 <= len(self._requests) <= MAX_DISPERSERS:
-            reason = f"names {len(self._requests)} dispersers, not 1 to {MAX_DISPERSERS}"
-            raise BadConfiguration(source="settings", name="dispersers", reason=reason)
+        self._requests: dict[Address, _Requests] = {}
+        self.follow(dispersers)
+
+    def follow(self, dispersers: Iterable[Address]) -> None:
+        """From now on these, and no others; what those that stay have made is remembered. Raises
+        BadConfiguration for none, or more than `MAX_DISPERSERS`, and changes nothing.
+        """
+        require_few(listed := set(dispersers))
+        self._requests = {one: self._requests.get(one, _Requests()) for one in listed}
 
     def identify(self, ticket: Ticket, blob_id: BlobId, now: int) -> Signed:
         """Who asks, under a keyset in force. Changes nothing, and may run in a thread, as its curve
@@ -74,18 +79,28 @@ class Admission:
         raise UnknownDisperser(value=signer.hex0x)
 
     def admit(self, signed: Signed, now: int) -> None:
-        """Let the request in, this once. Raises ReplayedRequest, TooManyRequests.
+        """Let the request in, this once. Raises ReplayedRequest, TooManyRequests, and
+        UnknownDisperser where it is listed no more.
 
         What is remembered does not outlive the process. A request that comes again after a restart
         gets what it got before, for the same attestation gives the same signature.
         """
-        requests = self._requests[signed.disperser]
+        requests = self._requests.get(signed.disperser)
+        if requests is None:
+            raise UnknownDisperser(value=signed.disperser.hex0x)
         requests.pass_to(now)
         if signed.digest in requests:
             raise ReplayedRequest(value=signed.disperser.hex0x, time=signed.ticket.time)
         if len(requests) >= REMEMBERED_REQUESTS:
             raise TooManyRequests(what="requests of one disperser", bound=REMEMBERED_REQUESTS)
         requests.add(signed.digest)
+
+
+def require_few(dispersers: Collection[Address]) -> None:
+    """As many as a member may list. Raises BadConfiguration."""
+    if not 1 <= len(dispersers) <= MAX_DISPERSERS:
+        reason = f"names {len(dispersers)} dispersers, not 1 to {MAX_DISPERSERS}"
+        raise BadConfiguration(source="settings", name="dispersers", reason=reason)
 
 
 class _Requests:

@@ -10,18 +10,19 @@ order ─▶ parse ─▶ verify ─▶ columns, then pledge; one sync ─▶ si
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from committee.bls import Signature
 from committee.dispersal import Dispersal, Ticket, longest_body
 from committee.documents import Committee
-from committee.member.admission import Admission, Signed
+from committee.member.admission import Admission, Signed, require_few
 from committee.member.catching_up import CatchingUp
 from committee.member.certificates import Certificates
 from committee.member.metrics import MemberMetrics
 from committee.member.order import Order
 from committee.member.seat import Seats
+from committee.secp256k1 import Address
 from committee.signing.signer import Signer
 from da_node.coding import BlobId, Kzg, row_count_of, verify_columns
 from da_node.node.node import Node
@@ -49,9 +50,14 @@ class Member:
     """From the end of a body to its signature; a disk that takes longer is too slow to promise
     anything."""
 
-    async def follow(self, committees: Sequence[Committee]) -> None:
-        """From now on these keysets, and no others. Raises as `Seats.follow` does."""
+    def follow(self, committees: Sequence[Committee], dispersers: Collection[Address]) -> None:
+        """From now on these keysets and dispersers, and no others: both, or neither.
+
+        Raises as `Seats.follow` and `Admission.follow` do.
+        """
+        require_few(set(dispersers))
         self.seats.follow(committees)
+        self.admission.follow(dispersers)
 
     @property
     def longest_body_bytes(self) -> int:

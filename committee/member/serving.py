@@ -132,18 +132,30 @@ async def running_member(
 
 
 async def run_member(
-    settings: MemberSettings, *, kzg: KzgService, stop: asyncio.Event, changed: asyncio.Event
+    settings: MemberSettings,
+    *,
+    kzg: KzgService,
+    stop: asyncio.Event,
+    changed: asyncio.Event,
+    read_settings: Callable[[], MemberSettings],
 ) -> None:
-    """Run until `stop` is set; whenever `changed` is, the keysets' files are read again.
+    """Run until `stop` is set; whenever `changed` is, the keysets' files are read again, and with
+    `read_settings` which dispersers are served.
 
     Raises as `read_keysets`, `signer_of` and `running_member` do.
     """
     committees = await asyncio.to_thread(read_keysets, settings.keysets)
-    async with (
-        signer_of(settings) as signer,
-        running_member(settings, kzg=kzg, committees=committees, signer=signer) as (member, url),
-        followed_files(settings.keysets, changed, member.follow),
-    ):
+    async with AsyncExitStack() as stack:
+        signer = await stack.enter_async_context(signer_of(settings))
+        running = running_member(settings, kzg=kzg, committees=committees, signer=signer)
+        member, url = await stack.enter_async_context(running)
+
+        async def follow(committees: Sequence[Committee]) -> None:
+            dispersers = (await asyncio.to_thread(read_settings)).disperser_addresses
+            member.follow(committees, dispersers)
+            _log.info("dispersers read again", dispersers=[one.hex0x for one in dispersers])
+
+        await stack.enter_async_context(followed_files(settings.keysets, changed, follow))
         seat = member.seats.current(member.node.clock())
         _log.info(
             "listening",

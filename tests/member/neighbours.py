@@ -102,7 +102,7 @@ class Network:
         )
         self.members[index], self.urls[index] = member, url
         for one in self.members.values():
-            await one.follow([self.committee()])
+            one.seats.follow([self.committee()])
         return member
 
     async def stop(self, index: int) -> None:

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from member_specimens import (
     DISPERSER,
     ME,
+    STRANGER,
     body_of,
     committee,
     dispersal,
@@ -59,7 +60,8 @@ class Files:
     def member(self, *more: str) -> list[str]:
         directory = self.keyset.parent / "data"
         options = {"port": "0", "directory": str(directory), "keysets": str(self.keyset)}
-        options["dispersers"] = DISPERSER.address.hex0x
+        if "--config" not in more:
+            options["dispersers"] = DISPERSER.address.hex0x
         flags = [text for name, value in options.items() for text in (f"--{name}", value)]
         return ["member", "run", "--log-json", *flags, *more]
 
@@ -162,21 +164,25 @@ def test_settings_that_do_not_fit_are_refused(files: Files, more: list[str]) -> 
     assert outcome.exit_code == EXIT_USAGE, outcome.output
 
 
-def test_keysets_are_read_again_at_sighup_whole_or_not_at_all(files: Files, tmp_path: Path) -> None:
+def test_keysets_and_dispersers_are_read_again_at_sighup_whole_or_not_at_all(
+    files: Files, tmp_path: Path
+) -> None:
     one = committee(not_before=0)
     other = committee(not_before=10)
     (tmp_path / "a.json").write_bytes(one.serialize())
     data = str(tmp_path / "data")
-    arguments = files.member(*files.key, "--keysets", str(tmp_path), "--directory", data)
-    with started(arguments, "listening") as (process, entry):
+    config = tmp_path / "member.toml"
+    config.write_text(f'dispersers = "{DISPERSER.address.hex0x}"')
+    more = ("--keysets", str(tmp_path), "--directory", data, "--config", str(config))
+    with started(files.member(*files.key, *more), "listening") as (process, entry):
         assert process.stderr is not None
 
-        def hung_up() -> Any:
+        def hung_up(what: str = "keysets ") -> Any:
             """What the log says of it; it says more, of members that cannot be reached."""
             process.send_signal(signal.SIGHUP)
             assert process.stderr is not None
             lines = (json.loads(line) for line in process.stderr)
-            return next(line for line in lines if line["event"].startswith("keysets "))
+            return next(line for line in lines if line["event"].startswith(what))
 
         def followed() -> list[str]:
             with urllib.request.urlopen(entry["url"] + "/v1/keysets", timeout=60) as answer:
@@ -187,10 +193,15 @@ def test_keysets_are_read_again_at_sighup_whole_or_not_at_all(files: Files, tmp_
         told = hung_up()
         assert (told["event"], told["keysets"]) == ("keysets read again", both)
         assert followed() == both
+        config.write_text(f'dispersers = "{STRANGER.address.hex0x}"')
+        assert hung_up("dispersers ")["dispersers"] == [STRANGER.address.hex0x]
+        config.write_text('dispersers = "0x12"')
+        assert "dispersers" in hung_up("keysets not")["reason"]
+        config.write_text(f'dispersers = "{STRANGER.address.hex0x}"')
         (tmp_path / "b.json").write_bytes(committee(network=8, not_before=20).serialize())
-        told = hung_up()
+        told = hung_up("keysets not")
         assert told["level"] == "error"
         assert "different networks" in told["reason"]
         (tmp_path / "b.json").write_bytes(b"{")
-        assert "b.json" in hung_up()["reason"]
+        assert "b.json" in hung_up("keysets not")["reason"]
         assert followed() == both

@@ -126,6 +126,23 @@ class TestAdmission:
             with pytest.raises(BadConfiguration):
                 Admission(seats(), keys)
 
+    def test_whoever_is_listed_may_change_and_what_the_others_made_is_remembered(self) -> None:
+        gate = admission(DISPERSER, STRANGER)
+        first, second = ticket(dispersal()), ticket(dispersal(), key=STRANGER)
+        let_in(gate, first, NOW)
+        pending = gate.identify(second, dispersal().header.blob_id, NOW)
+        with pytest.raises(BadConfiguration):
+            gate.follow([])
+        gate.follow([DISPERSER.address])
+        with pytest.raises(ReplayedRequest):
+            let_in(gate, first, NOW)
+        with pytest.raises(UnknownDisperser):
+            let_in(gate, second, NOW)
+        with pytest.raises(UnknownDisperser):
+            gate.admit(pending, NOW)
+        gate.follow([STRANGER.address])
+        gate.admit(pending, NOW)
+
     @pytest.mark.parametrize("apart", [-REQUEST_LIFE_S, 0, REQUEST_LIFE_S])
     def test_clocks_may_differ_by_five_minutes(self, apart: int) -> None:
         let_in(admission(), ticket(dispersal(), time=NOW + apart), NOW)
