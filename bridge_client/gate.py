@@ -73,6 +73,9 @@ async def certified(
 
     def accept(data: bytes) -> VerifiedCertificate:
         certificate = Certificate.parse(data)
+        named = certificate.header.blob_id
+        if named != blob_id:
+            raise CannotRely(blob_id=blob_id.hex0x, reason=f"it is of blob {named.hex0x}")
         for keyset in keysets:
             if keyset.hash == certificate.keyset_hash:
                 return verify_certificate(certificate, keyset)

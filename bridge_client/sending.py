@@ -102,8 +102,13 @@ class Sender:
         return self.key.address
 
     async def journalled(self, purpose: str) -> Intent | None:
-        """What was meant before for a purpose, unless it failed."""
-        return await self._journal.run(self._journal.steps.intent, purpose)
+        """What was meant before for a purpose, unless it failed. Raises OtherIntent where another
+        account of the journal means it.
+        """
+        found = await self._journal.run(self._journal.steps.intent, purpose)
+        if found is not None and found.account != self.account:
+            raise OtherIntent(purpose=purpose, transaction=_name(found))
+        return found
 
     async def send(
         self, call: Call, purpose: str, *, gas: int | None = None, sidecar: Sidecar | None = None

@@ -6,6 +6,7 @@ import click
 
 from bridge_client.answering import openings
 from bridge_client.cli.session import Session, bridge_command
+from bridge_client.errors import Reverted
 from bridge_client.sending import Sender
 from bridge_client.settlement import MOST_POINTS, Challenge
 from bridge_client.settling import Settlement
@@ -56,7 +57,8 @@ async def challenge_command(
 async def respond_command(session: Session, output: Output, number: int) -> None:
     """Answer CHALLENGE with points read from --nodes.
 
-    Exit codes: 0 all its points are answered, 11 not confirmed in time, 1 failed, 2 wrong usage.
+    Points that somebody else answers first are left. Exit codes: 0 all are answered, 11 not
+    confirmed in time, 1 failed, 2 wrong usage.
     """
     sender = await session.sender()
     settlement = await session.settlement()
@@ -87,17 +89,27 @@ async def uphold_command(session: Session, output: Output, number: int) -> None:
 async def answer(
     settlement: Settlement, sender: Sender, challenge: Challenge, client: Client, kzg: LocalKzg
 ) -> int:
-    """Answer all that is unanswered of a challenge; how many points that were."""
+    """Answer all that is unanswered of a challenge; how many points that were. One that somebody
+    else answers first has its bond, and the batch stands as well: on to the next.
+    """
     if not challenge.unanswered:
         return 0
     batch = await settlement.batch(challenge.batch)
     header = await client.header(batch.blob_id)
     wanted = [challenge.points[position] for position in challenge.unanswered]
     made = await openings(client, header, wanted, kzg)
+    count = 0
     for position in challenge.unanswered:
         opening = made[challenge.points[position]]
-        await settlement.respond(sender, challenge, position, header, opening)
-    return len(wanted)
+        try:
+            await settlement.respond(sender, challenge, position, header, opening)
+        except Reverted:
+            now = await settlement.challenge_of(challenge.number)
+            if position in now.unanswered:
+                raise
+        else:
+            count += 1
+    return count
 
 
 def _document(challenge: Challenge) -> dict[str, object]:

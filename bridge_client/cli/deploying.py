@@ -33,7 +33,7 @@ DAY_S = 86_400
 @click.option("--quorum", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--objectors", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--strict", is_flag=True, help="Verdicts *available* only by rule 0.")
-@click.option("--proposal-bond", type=click.IntRange(0), default=10**18, show_default=True)
+@click.option("--proposal-bond", type=click.IntRange(0), default=4 * 10**18, show_default=True)
 @click.option("--point-bond", type=click.IntRange(0), default=10**16, show_default=True)
 @click.option("--row-bond", type=click.IntRange(0), default=10**14, show_default=True)
 @click.option("--forced-fee", type=click.IntRange(1), default=10**15, show_default=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bridge_client.cli.session import Session, bridge_command
-from bridge_client.errors import OtherRoot
+from bridge_client.errors import OtherRoot, Reverted
 from bridge_client.escrow import TokenEscrow
 from bridge_client.withdrawals import HASH_BYTES, Withdrawal, WithdrawalTree
 from committee.cli.parameters import Hex
@@ -87,7 +87,8 @@ async def withdraw_command(
     or ask for it with --force.
 
     The leaves follow from the batch's payload (`holdfast get`) by the rollup's rules; a file that
-    is not the batch's is refused. Exit codes: 0 done, 11 not confirmed in time, 1 failed, 2 wrong
+    is not the batch's is refused. What has been paid already, whoever brought it, is done. Exit
+    codes: 0 done, 11 not confirmed in time, 1 failed, 2 wrong
     usage.
     """
     ways = [signature is not None, height is not None and leaves is not None, force is not None]
@@ -104,14 +105,20 @@ async def withdraw_command(
         withdrawal = Withdrawal(
             user=user or sender.account, amount=amount, withdrawal_id=bytes(withdrawal_id)
         )
-        if signature is not None:
-            receipt = await escrow.withdraw_signed(sender, withdrawal, bytes(signature))
-        else:
-            assert height is not None
-            assert leaves is not None
-            tree = await _tree(session, height, leaves)
-            proof = tree.proof(escrow.leaf(withdrawal))
-            receipt = await escrow.withdraw_proven(sender, withdrawal, height, proof)
+        try:
+            if signature is not None:
+                receipt = await escrow.withdraw_signed(sender, withdrawal, bytes(signature))
+            else:
+                assert height is not None
+                assert leaves is not None
+                tree = await _tree(session, height, leaves)
+                proof = tree.proof(escrow.leaf(withdrawal))
+                receipt = await escrow.withdraw_proven(sender, withdrawal, height, proof)
+        except Reverted:  # whoever brought it first, or the other way: its user has been paid
+            if not await escrow.is_paid(withdrawal):
+                raise
+            output.result({"transaction": None}, "it has been paid already")
+            return
     transaction = "0x" + receipt.transaction.hex()
     output.result({"transaction": transaction}, transaction)
 

@@ -23,6 +23,7 @@ from bridge_client.errors import (
 from bridge_client.l1 import CallRefused
 from bridge_client.life import Policy, State
 from bridge_client.transactions import Call, Fee, created_by, signed
+from committee.secp256k1 import EthereumKey
 
 CALL = Call(to=TARGET, data=b"something", value=5)
 
@@ -68,6 +69,15 @@ async def test_other_content_under_one_purpose_is_refused(
         await one.send(CALL, "pay")
         with pytest.raises(OtherIntent, match="pay with other content"):
             await one.send(Call(to=TARGET, data=b"something", value=6), "pay")
+    assert len(small.mined()) == 1
+
+
+async def test_a_purpose_is_one_account_s(small: SmallChain, tmp_path: Path) -> None:
+    async with sender(small, tmp_path) as one:
+        await one.send(CALL, "pay")
+        one.key = EthereumKey(bytes(31) + b"\x22")  # type: ignore[misc]
+        with pytest.raises(OtherIntent):
+            await one.send(CALL, "pay")
     assert len(small.mined()) == 1
 
 

@@ -21,6 +21,7 @@ from sampler.conclusion import Finding
 OWN = account(SEQUENCER).address.hex0x
 OTHER = account(8).address.hex0x
 GONE = 31 * DAY
+BOND = 4 * 10**18
 
 
 def standing(desk: Desk, *command: object, code: int = 0) -> Any:
@@ -59,12 +60,12 @@ def test_bonds_come_back_whichever_way_a_batch_falls(desk: Desk) -> None:
     desk.chain.advance(HOUR + 1)
     desk.give("uphold", first["challenge"])
     assert desk.give("reclaim", 1, code=1)["reason"] == "NotPending"
-    half, point = 10**18 // 2, 10**16 + 10**14
+    half, point = BOND // 2, 10**16 + 10**14
     assert due(desk) == half + point
     desk.give("dissolve", second["challenge"])
     assert due(desk) == point
     desk.give("reclaim", 2)
-    assert due(desk) == 10**18
+    assert due(desk) == BOND
     assert desk.give("collect") == {"account": OWN, "wei": "0", "transaction": None}
 
 
@@ -72,7 +73,7 @@ def test_a_batch_is_given_up(desk: Desk) -> None:
     desk.settled()
     desk.proposed()
     assert desk.give("abandon", 0) == {"batch": 1, "state": "void"}
-    assert due(desk) == 10**18 // 2, "it might have become final"
+    assert due(desk) == BOND // 2, "it might have become final"
     assert desk.give("abandon", 0, code=1)["code"] == "no_batch"
 
 
