@@ -46,6 +46,7 @@ class Bringer:
         signer's latest; whether all that were given are done with. Raises Reverted.
         """
         own = self._batches.setdefault(batch.number, _OfBatch())
+        await self.settlement.finish_submitting(self.sender, batch)
         left = [one for one in verdicts if one.signature not in own.done]
         if not left:
             return True

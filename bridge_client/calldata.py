@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from bridge_client.points import uncompressed_g1, uncompressed_g2
+from bridge_client.points import G2_BYTES, compressed_g2, uncompressed_g1, uncompressed_g2
 from committee.certificate import Certificate
 from committee.keyset import Keyset, VerifiedKeyset
 from committee.parameters import SIGNATURE_BYTES
@@ -58,3 +58,11 @@ def proofs_in_calls(keyset: VerifiedKeyset) -> Iterator[tuple[bytes, bytes]]:
 def certificate_for_chain(certificate: Certificate) -> bytes:
     """The certificate with its signature uncompressed."""
     return certificate.serialize()[:-SIGNATURE_BYTES] + uncompressed_g2(certificate.signature)
+
+
+def certificate_from_chain(data: bytes) -> bytes:
+    """The certificate as it travels elsewhere, of one as contracts take it; not verified.
+
+    ValueError for bytes that end in no point of G2.
+    """
+    return data[:-G2_BYTES] + compressed_g2(data[-G2_BYTES:])

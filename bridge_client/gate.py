@@ -165,7 +165,10 @@ class Gate:
                 raise answer
             else:
                 found += answer
-        await self._bringer.bring(batch, found)
+        try:
+            await self._bringer.bring(batch, found)
+        except Reverted as error:  # a watcher was quicker, or it changed meanwhile: the loop looks
+            _log.info("verdicts are not brought", batch=batch.number, reason=str(error))
 
 
 @dataclass(kw_only=True)

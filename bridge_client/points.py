@@ -24,6 +24,7 @@ _P: Final = int(
     "6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaab",
     16,
 )
+_IS_COMPRESSED: Final = 0x80
 _IS_LARGER: Final = 0x20
 """Flag of a compressed point whose y is the larger of the two roots."""
 _COORDINATE_BITS: Final = 0x1F
@@ -49,6 +50,21 @@ def uncompressed_g2(point: Signature | PossessionProof) -> bytes:
     if _is_larger(y) != bool(point[0] & _IS_LARGER):
         y = (-y[0] % _P, -y[1] % _P)
     return b"".join(map(_padded, (*x, *y)))
+
+
+def compressed_g2(point: bytes) -> bytes:
+    """The 96 bytes of a point's 256; whether it lies on the curve is for whoever reads them to find
+    out. ValueError for infinity, and for bytes that are no coordinates.
+    """
+    if len(point) != G2_BYTES or not any(point):
+        raise ValueError(f"{len(point)} bytes are no point of G2 but infinity")
+    padded = [point[start : start + _PADDED_BYTES] for start in range(0, G2_BYTES, _PADDED_BYTES)]
+    x0, x1, y0, y1 = (int.from_bytes(one, "big") for one in padded)
+    if max(x0, x1, y0, y1) >= _P:
+        raise ValueError("a coordinate is not below the field's modulus")
+    flags = _IS_COMPRESSED | (_IS_LARGER if _is_larger((y0, y1)) else 0)
+    data = x1.to_bytes(FIELD_BYTES, "big") + x0.to_bytes(FIELD_BYTES, "big")
+    return bytes((data[0] | flags,)) + data[1:]
 
 
 def _coordinate(data: bytes) -> int:

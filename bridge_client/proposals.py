@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Final
 
 from bridge_client.bringing import Bringer
+from bridge_client.calldata import certificate_from_chain
 from bridge_client.errors import JournalFault
 from bridge_client.samplers import Said, SamplerService
 from bridge_client.settlement import Batch, BatchState, Terms
@@ -81,6 +82,10 @@ class _Proposed:
     height: int
     header: str
     expires_at: int
+    transaction: str
+    """That has proposed it, 0x-hex."""
+    certificate: str | None = None
+    """As the transaction has it, 0x-hex."""
     idle_until: int = 0
     """Nothing is to be done before, by the chain's time."""
     by_sampler: dict[str, _Sampled] = field(default_factory=dict)
@@ -120,6 +125,7 @@ class Proposals:
                     height=int(one.fields["height"]),
                     header=one.fields["header"],
                     expires_at=int(one.fields["expiresAt"]),
+                    transaction=one.transaction,
                 )
             elif one.event == "BatchFinal":
                 self._forget(int(one.fields["batchId"]))
@@ -215,6 +221,8 @@ class Proposals:
         if state.ordinal != ordinal:
             state.ordinal, state.after = ordinal, None
         if state.after is None:
+            if one.certificate is None:
+                one.certificate = await self._certificate(one)
             look = Look(
                 chain_id=self.chain_id,
                 settlement=self.settlement.contract.address.hex0x,
@@ -223,12 +231,32 @@ class Proposals:
                 ordinal=ordinal,
                 header=one.header,
                 expires_at=one.expires_at,
+                certificate=one.certificate,
             )
             state.after, state.said = await sampler.look(look, self.key), None
             if state.after is None:
                 return
         after = state.after if state.said is None else state.said.cursor
         state.said = await sampler.latest(batch.blob_id, after=after) or state.said
+
+    async def _certificate(self, one: _Proposed) -> str | None:
+        """The one that was proposed: without it nobody has promised what members keep back. None
+        where another contract has proposed, or it is not to be had: nodes are asked for it then.
+        """
+        contract = self.settlement.contract
+        try:
+            calling = await contract.chain.calling(
+                bytes.fromhex(one.transaction.removeprefix("0x"))
+            )
+            if calling is None or calling.to != contract.address:
+                return None
+            arguments = contract.interface.arguments("propose", calling.data)
+            if arguments is None:
+                return None
+            return "0x" + certificate_from_chain(arguments[1]).hex()
+        except (HoldfastError, ValueError) as error:
+            _log.info("no certificate", batch=one.number, reason=str(error))
+            return None
 
     async def _bring(self, one: _Proposed, batch: Batch, now: int) -> None:
         states = [one.by_sampler.get(sampler.url, _Sampled()) for sampler in self.samplers]

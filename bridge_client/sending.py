@@ -137,6 +137,11 @@ class Sender:
             intent = await self.journalled(purpose)
             return None if intent is None else await self._settled(intent)
 
+    async def unfinished(self) -> list[str]:
+        """Purposes of this account that something can still happen to, in their order."""
+        live = await self._journal.run(self._journal.steps.live, self.account)
+        return [intent.purpose for intent in live]
+
     async def cancel(self, which: str | int) -> Intent:
         """Replace what is meant for a purpose, or with a nonce, by a transaction of the same nonce
         that does nothing and pays more, and wait until one of the two is buried: the intent as it

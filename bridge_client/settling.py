@@ -181,6 +181,15 @@ class Settlement:
             [one.signature for one in verdicts],
         )
 
+    async def finish_submitting(self, sender: Sender, batch: Batch) -> None:
+        """Go on with what was to bring verdicts on a batch, and is not over: brought in another
+        company, they would be sent twice.
+        """
+        begun = self._purpose("verdicts", batch.number, "")
+        for purpose in await sender.unfinished():
+            if purpose.startswith(begun):
+                await sender.go_on(purpose)
+
     async def finalize(self, sender: Sender, batch: Batch) -> Receipt:
         """Make a batch final."""
         purpose = self._purpose("finalize", batch.number)

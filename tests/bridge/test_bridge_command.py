@@ -76,6 +76,15 @@ def test_a_watcher_prints_what_happens_and_answers_challenges(desk: Desk) -> Non
     assert desk.give("status")["batches"][0]["hindrances"] == ["period", "verdicts"]
 
 
+def test_a_watcher_that_is_to_bring_verdicts_needs_samplers_and_a_key(desk: Desk) -> None:
+    desk.settled()
+    desk.refuse("watch", "--once", "--verdicts")
+    samplers = ["--samplers", "http://127.0.0.1:1"]
+    desk.proposed()
+    seen = desk.give("watch", "--once", "--verdicts", *samplers)
+    assert [one["event"] for one in seen][-1] == "BatchProposed", "one that is down is no fault"
+
+
 def test_behind_a_timelock_the_same_command_comes_to_the_end_later(desk: Desk) -> None:
     arguments = ["--timelock-delay", "3h", *WINDOWS]
     result = CliRunner().invoke(bridge, ["deploy", *arguments, "--json", *desk.options])

@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 from failing_journal import FailingJournal, Killed
-from settlement_specimens import CONFIG, DAY, SEQUENCER, header_of
+from settlement_specimens import COMMITTEE, CONFIG, DAY, SEQUENCER, header_of
 from settlement_under_test import CHAIN_ID, account, stage
 
 from bridge_client import proposals as module
 from bridge_client.bringing import Bringer
-from bridge_client.errors import JournalFault
-from bridge_client.gate import Gate
+from bridge_client.errors import GateTimeout, JournalFault
+from bridge_client.gate import Gate, GivenSource
 from bridge_client.proposals import Needed, Proposals, look_needed
 from bridge_client.samplers import Said
 from bridge_client.sending import Sender
-from bridge_client.settlement import BatchState, Tally
+from bridge_client.settlement import Batch, BatchState, Tally
 from bridge_client.watching import Seen, Watcher
+from committee.certificate import Certificate, verify_certificate
 from committee.secp256k1 import EthereumKey
 from da_node.coding import BlobId
 from da_node.errors import PeerUnreachable
@@ -63,6 +64,9 @@ class FakeSampler:
             raise self.fails
         assert key == account(WATCHER)
         assert (look.chain_id, look.proposed_at <= self.act.test.now) == (CHAIN_ID, True)
+        certificate = Certificate.parse(look.certificate_bytes or b"")
+        assert verify_certificate(certificate, COMMITTEE).expires_at == look.expires_at
+        assert certificate.header.serialize() == look.header_bytes
         if not self.begins:
             return None
         name = look.serialize()
@@ -180,6 +184,47 @@ async def test_killed_at_any_step_the_proposal_is_looked_at_once_and_its_verdict
     assert await sent(act) == ["verdicts"]
 
 
+async def test_killed_with_verdicts_under_way_those_are_let_come_before_others_are_sent(
+    act: Any,
+) -> None:
+    """The same verdicts in another company would be another transaction, and refused."""
+    batch = await act.settlement.propose(act.sender(SEQUENCER), act.proposal())
+    samplers = [FakeSampler(act, 0), FakeSampler(act, 1)]
+    killed = await watching(act, *samplers, journal=FailingJournal(act.journal, 2, Killed.KEPT))
+    with pytest.raises(JournalFault):
+        await killed.look()
+    samplers[1].fails = PeerUnreachable(url=samplers[1].url, reason="refused")
+    await (await watching(act, *samplers)).look()
+    assert await act.settlement.tally(batch) == Tally(available=2, withheld=0)
+    assert await sent(act) == ["verdicts"]
+
+
+async def test_a_gate_goes_on_where_a_watcher_was_quicker(
+    act: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sequencer = act.sender(SEQUENCER)
+    batch = await act.settlement.propose(sequencer, act.proposal())
+    said = [act.verdict(0), act.verdict(1)]
+    submit = act.settlement.submit
+
+    async def submit_later(sender: Sender, batch: Batch, verdicts: Any) -> Any:
+        monkeypatch.undo()
+        await submit(act.sender(WATCHER), batch, verdicts[:1])
+        return await submit(sender, batch, verdicts)
+
+    monkeypatch.setattr(act.settlement, "submit", submit_later)
+    gate = Gate(
+        settlement=act.settlement,
+        sender=sequencer,
+        sources=[GivenSource(given=said)],
+        clock=act.clock(step_s=60, bound_s=180),
+    )
+    with pytest.raises(GateTimeout, match="lacking: period"):
+        await gate.run(batch)
+    assert await act.settlement.tally(batch) == Tally(available=2, withheld=0)
+    assert await sent(act) == ["verdicts"]
+
+
 async def test_what_a_sampler_finds_later_replaces_what_it_said(act: Any) -> None:
     batch = await act.settlement.propose(act.sender(SEQUENCER), act.proposal())
     sampler = FakeSampler(act, 0, finding=Finding.WITHHELD)
@@ -255,7 +300,7 @@ async def test_however_many_are_proposed_each_has_its_turn(
 async def test_a_proposal_that_the_chain_lost_is_let_go_and_the_other_one_looked_at(
     act: Any,
 ) -> None:
-    sampler = FakeSampler(act, 0)
+    sampler = FakeSampler(act, 0, finding=Finding.INCONCLUSIVE)  # nothing is sent
     one = await watching(act, sampler)
     await one.look()
     before = act.test.snapshot()

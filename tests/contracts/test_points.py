@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 from committee_specimens import secret
 from point_oracle import decompressed_g1, decompressed_g2
 
-from bridge_client.points import G1_BYTES, G2_BYTES, uncompressed_g1, uncompressed_g2
+from bridge_client.points import (
+    G1_BYTES,
+    G2_BYTES,
+    compressed_g2,
+    uncompressed_g1,
+    uncompressed_g2,
+)
 from committee.bls import Signature
 
 
@@ -23,6 +30,14 @@ def test_a_signature_is_the_point_that_it_compresses() -> None:
     for signature in signatures:
         assert len(uncompressed_g2(signature)) == G2_BYTES
         assert uncompressed_g2(signature) == decompressed_g2(signature)
+        assert compressed_g2(uncompressed_g2(signature)) == signature
+
+
+def test_what_is_no_point_is_not_compressed() -> None:
+    whole = uncompressed_g2(secret(0).sign(b"message"))
+    for data in (b"", whole[:-1], whole + b"\0", bytes(G2_BYTES), b"\1" + whole[1:]):
+        with pytest.raises(ValueError, match="no point|not below"):
+            compressed_g2(data)
 
 
 def test_the_two_points_of_one_abscissa_are_told_apart() -> None:
@@ -31,3 +46,4 @@ def test_the_two_points_of_one_abscissa_are_told_apart() -> None:
     assert uncompressed_g2(other) == decompressed_g2(other)
     assert uncompressed_g2(other)[:128] == uncompressed_g2(Signature(signature))[:128]
     assert uncompressed_g2(other) != uncompressed_g2(Signature(signature))
+    assert compressed_g2(uncompressed_g2(other)) == other
