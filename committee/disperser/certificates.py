@@ -45,10 +45,12 @@ async def best_certificate(
     rank: Rank,
     pace: Pace,
     better_s: float = BETTER_S,
+    enough_lack: int | None = None,
 ) -> VerifiedCertificate:
     """Of those that members answer with and that hold, the one that ranks highest.
 
     All are asked at once. One that serves something false is named in the log, and passed over.
+    Once `enough_lack` say that they have none, where that is given, the others are not waited for.
     Raises NotFound where members keep the blob and have none, UnknownBlob, Pruned, NoNode with
     each member's reason where nothing is certain.
     """
@@ -66,6 +68,9 @@ async def best_certificate(
                 sleeper.cancel()
                 sleeper = asyncio.ensure_future(pace.sleep(better_s))
             found += held
+            lacking = sum(map(_lacks, asked))
+            if not found and enough_lack is not None and lacking >= enough_lack:
+                break
     finally:
         for task in (*pending, sleeper):
             task.cancel()
@@ -92,6 +97,12 @@ async def _ask(
         reason = str(error)
     _log.warning("member served something false", member=url, reason=reason)
     raise FalseAnswer(url=url, what="certificate", reason=reason)
+
+
+def _lacks(task: asyncio.Task[VerifiedCertificate]) -> bool:
+    """Whether a member has said that it has none."""
+    ended = task.done() and not task.cancelled()
+    return ended and isinstance(task.exception(), NotFound | UnknownBlob)
 
 
 def _error_of(task: asyncio.Task[VerifiedCertificate], url: str) -> HoldfastError:

@@ -224,7 +224,7 @@ class Disperser:
         return Terms.at(self.succession, self.clock())
 
     async def certificate(
-        self, blob_id: BlobId, *, better_s: float = BETTER_S
+        self, blob_id: BlobId, *, better_s: float = BETTER_S, enough_lack: int | None = None
     ) -> VerifiedCertificate:
         """The best one that the members have; see `best_certificate`, which says what it raises."""
         certificate = await best_certificate(
@@ -235,16 +235,22 @@ class Disperser:
             rank=self._rank,
             pace=self._pace,
             better_s=better_s,
+            enough_lack=enough_lack,
         )
         self.members.note(certificate)
         return certificate
 
     async def keeping(self, blob_id: BlobId) -> Keeping:
-        """Who keeps a blob. After a rotation its certificate says so, which is looked for once."""
+        """Who keeps a blob. After a rotation its certificate says so, which is looked for once.
+
+        Where most members have none, a silent one is not waited for: what it might have is stored
+        with every signer, and without it the blob is only looked for in more places.
+        """
         known = self.members.keeping(blob_id)
         if known is None:
+            most = len(self.client.nodes) // 2 + 1
             with suppress(HoldfastError):
-                await self.certificate(blob_id, better_s=0.0)
+                await self.certificate(blob_id, better_s=0.0, enough_lack=most)
             known = self.members.keeping(blob_id)
         return known or Keeping(custody=None, certified=False)
 

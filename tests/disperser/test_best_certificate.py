@@ -79,7 +79,9 @@ class Asking:
         self.time = ManualPace()
         self._transport = transport
 
-    def start(self, *answers: Answer) -> asyncio.Task[VerifiedCertificate]:
+    def start(
+        self, *answers: Answer, enough_lack: int | None = None
+    ) -> asyncio.Task[VerifiedCertificate]:
         for member, answer in zip(self.members, answers, strict=True):
             member.reading["certificate"] = answer
         return asyncio.create_task(
@@ -90,6 +92,7 @@ class Asking:
                 verify=verified,
                 rank=rank,
                 pace=self.time.pace,
+                enough_lack=enough_lack,
             )
         )
 
@@ -153,6 +156,22 @@ async def test_where_nobody_answers_it_says_so_in_time(asking: Asking) -> None:
     with pytest.raises(NoNode) as caught:
         await asked
     assert len(caught.value.failures) == 4
+
+
+async def test_who_is_silent_is_not_waited_for_where_enough_have_none(asking: Asking) -> None:
+    async with asyncio.timeout(20):  # time stands still
+        with pytest.raises(NoNode):
+            await asking.start(UNKNOWN, NONE_YET, silent, UNKNOWN, enough_lack=3)
+    # Two are not enough, nor is who serves something false one of them.
+    for answers in ((UNKNOWN, NONE_YET, silent, silent), (UNKNOWN, serving(b""), silent, NONE_YET)):
+        asked = asking.start(*answers, enough_lack=3)
+        await eventually(lambda: bool(asking.time._sleepers))
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert not asked.done()
+        asking.time.advance(ANSWER_S)
+        with pytest.raises(NoNode):
+            await asked
 
 
 async def test_what_nobody_has_is_told_for_certain(asking: Asking) -> None:
