@@ -84,9 +84,15 @@ async def quote_command(session: Session, output: Output, file: BinaryIO) -> Non
     is_flag=True,
     help="Post it to --nodes first, and here only if none of --keysets certifies it.",
 )
+@click.option("--label", default="1", show_default=True, help="Another one posts once more.")
 @bridge_command
 async def post_command(
-    session: Session, output: Output, file: BinaryIO, form: str | None, unless_certified: bool
+    session: Session,
+    output: Output,
+    file: BinaryIO,
+    form: str | None,
+    unless_certified: bool,
+    label: str,
 ) -> None:
     """Post FILE (- for standard input) to --inbox, and print its id.
 
@@ -100,7 +106,7 @@ async def post_command(
     chosen = None if form is None else Form(form)
 
     async def to_l1() -> Posted:
-        return await post(inbox, sender, payload, local_verifier(), chosen)
+        return await post(inbox, sender, payload, local_verifier(), chosen, label=label)
 
     if not unless_certified:
         output.result(*_posted(await to_l1()))

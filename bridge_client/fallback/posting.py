@@ -44,23 +44,31 @@ async def quote(chain: Chain, payload: bytes) -> Mapping[Form, Cost]:
 
 
 async def post(
-    inbox: Inbox, sender: Sender, payload: bytes, kzg: Kzg, form: Form | None = None
+    inbox: Inbox,
+    sender: Sender,
+    payload: bytes,
+    kzg: Kzg,
+    form: Form | None = None,
+    *,
+    label: str = "1",
 ) -> Posted:
     """Post a payload, in the form given or the one that costs least now. Called again after an
     error or a restart it goes on where it was, in the form in which it began, and posts nothing
-    twice.
+    twice: one posting for a payload and a label. L1 drops blobs after 18 days, and another label
+    posts them once more.
 
     `kzg` makes 128 proofs a row, in a thread (0.2 s). Raises EmptyPayload, PayloadTooLarge,
     NoContract, Reverted, and what sending raises.
     """
     await inbox.contract.require_there()
     blob = await asyncio.to_thread(encode, payload, kzg, threads=THREADS)
-    chosen = form or await _begun(inbox, sender, blob)
+    name = f"{inbox.contract.address.hex0x} {blob.blob_id.hex0x} {label}"
+    chosen = form or await _begun(sender, name, len(payload))
     if chosen is None:
         chosen = cheapest(await quote(sender.chain, payload))
     receipts = []
     for part in parts_of(len(payload), chosen):
-        purpose = _purpose(inbox, blob, part)
+        purpose = _purpose(name, part)
         receipt = await sender.go_on(purpose)
         if receipt is None:
             call, sidecar = await asyncio.to_thread(_call, inbox, blob, part, payload, kzg)
@@ -72,11 +80,11 @@ async def post(
     return Posted(blob_id=blob.blob_id, form=chosen, receipts=tuple(receipts))
 
 
-async def _begun(inbox: Inbox, sender: Sender, blob: EncodedBlob) -> Form | None:
+async def _begun(sender: Sender, name: str, payload_length: int) -> Form | None:
     """The form in which the journal has the payload's first part."""
     for form in Form:
-        first = parts_of(blob.header.payload_length, form)[0]
-        if await sender.journalled(_purpose(inbox, blob, first)) is not None:
+        first = parts_of(payload_length, form)[0]
+        if await sender.journalled(_purpose(name, first)) is not None:
             return form
     return None
 
@@ -90,6 +98,5 @@ def _call(
     return inbox.rows_call(blob.header, part, sidecar), sidecar
 
 
-def _purpose(inbox: Inbox, blob: EncodedBlob, part: Part) -> str:
-    address, name = inbox.contract.address.hex0x, blob.blob_id.hex0x
-    return f"post {part.form.value} {address} {name} {part.first} {part.count}"
+def _purpose(name: str, part: Part) -> str:
+    return f"post {part.form.value} {name} {part.first} {part.count}"

@@ -106,6 +106,9 @@ async def test_call_data_is_found_by_the_id_alone(scene: Scene) -> None:
     before = (await scene.chain.head()).number
     again = await post(scene.inbox, scene.alice, SMALL, KZG, Form.CALL_DATA)
     assert (await scene.chain.head()).number == before, "posted once"
+    more = await post(scene.inbox, scene.alice, SMALL, KZG, Form.CALL_DATA, label="2")
+    before = (await scene.chain.head()).number
+    assert more.receipts[0].block_number == before, "posted once more"
     (receipt,) = again.receipts
     estimated = (await quote(scene.chain, SMALL))[Form.CALL_DATA].gas
     assert 0.9 * estimated < receipt.gas_used <= estimated
