@@ -1,7 +1,8 @@
 """Deleting what has expired: mark, delete, compact.
 
     1  low-water mark, synced    from now on everything below it is answered with 410
-    2  range deletes, synced     the buckets, their feed entries, expiries older than a year
+    2  range deletes, synced     the buckets, their feed entries, expiries older than a year;
+                                 before them, when what was wanted and never came has expired
     3  compaction                the disk comes back
 
 Killed between any two steps, nothing is lost that was to be kept, and the next prune, which is
@@ -18,12 +19,13 @@ from da_node.retention import (
     expiry_of,
     first_remembered_period,
     low_water,
+    period_of,
 )
 from da_node.store import layout
 from da_node.store.door import Database, DeleteRange, Put, Step
 from da_node.store.layout import KeyRange
-from da_node.store.ledger import PAGE, Ledger
-from da_node.store.records import MAX_CURSOR, number_value, parse_feed_entry
+from da_node.store.ledger import PAGE, Ledger, entries
+from da_node.store.records import MAX_CURSOR, number_value, parse_feed_entry, parse_number
 from da_node.store.writer import Log
 
 
@@ -90,10 +92,12 @@ class Pruning:
     def delete(self, log: Log, now: int) -> list[KeyRange]:
         """Step 2: one range delete whatever the number of blobs; returns the ranges.
 
-        A crash after it leaves keys deleted whose disk the next compaction gives back.
+        A crash after it leaves keys deleted whose disk the next compaction gives back; one within
+        it expiries of blobs that are pruned by the mark, in buckets that are still there.
         """
         mark = self._ledger.low_water
         remembered = first_remembered_period(now)
+        entombed = self._entomb_wanted(log, mark)
         doomed = []
         if any(bucket < mark for bucket in self._ledger.buckets):
             doomed.append(layout.buckets_between(Bucket(0), mark))
@@ -103,9 +107,26 @@ class Pruning:
             doomed.append(layout.expiries_between(Period(0), remembered))
         steps: list[Step] = [DeleteRange(keys) for keys in doomed]
         log.commit(steps)
+        for period in entombed:
+            self._ledger.see_period(period)
         self._ledger.drop_buckets(mark)
         self._ledger.forget_periods(remembered)
         return doomed
+
+    def _entomb_wanted(self, log: Log, mark: Bucket) -> set[Period]:
+        """Remember of what is wanted below the mark when it expired, as a record's write does of
+        what is stored. Returns the periods. At most 65,536 entries of 43 bytes.
+        """
+        periods = set()
+        for bucket in sorted(one for one in self._ledger.wanted if one < mark):
+            period = period_of(expiry_of(bucket))
+            periods.add(period)
+            for key, _ in entries(self._database, layout.wanted_after(bucket, None)):
+                tombstone = layout.expiry_key(period, layout.blob_id_of_key(key))
+                value = self._database.get_many([tombstone])[0]
+                if value is None or parse_number(value) < bucket:
+                    log.put(tombstone, number_value(bucket))
+        return periods
 
     def _first_kept_cursor(self, mark: Bucket) -> int:
         """The first feed entry of what is kept; 0 if none before it is deleted.

@@ -20,9 +20,20 @@ from da_node.retention import (
     bucket_of,
     expires_at_for,
 )
-from da_node.store import Store, layout
+from da_node.store import Offer, Store, layout
 
 Open = Callable[..., Store]
+
+
+def never_coming(blob: EncodedBlob) -> Offer:
+    """A certificate of a blob that is not here."""
+    return Offer(
+        header=blob.header,
+        expires_at=EXPIRY,
+        certificate=b"proof",
+        stays=lambda _: True,
+        columns=(4,),
+    )
 
 
 def put(store: Store, blob: EncodedBlob, expires_at: int, *indices: int) -> None:
@@ -135,15 +146,16 @@ def test_a_blob_that_comes_again_after_its_deletion_is_found_under_its_new_expir
     assert open_store().record(blobs[0].blob_id).expires_at == again
 
 
-@pytest.mark.parametrize("killed_after", [0, 1, 2, 3])
+@pytest.mark.parametrize("killed_after", range(5))
 def test_a_prune_killed_between_its_steps_is_finished_by_the_next(
     disk: LossyDisk, blobs: list[EncodedBlob], killed_after: int
 ) -> None:
-    """The steps: the mark and its sync, the deletes and their sync."""
+    """The steps: the mark, its sync; expiries of what never came, the deletes, their sync."""
     clock = Clock()
     store = Store(LossyDatabase(disk), clock=clock, headroom_bytes=0)
     put(store, blobs[0], EXPIRY)
     put(store, blobs[1], EXPIRY + DAY_S)
+    store.put_certificates([never_coming(blobs[2])])
     clock.now = EXPIRY + 2 * HOUR_S
     disk.fail_at = disk.steps + killed_after + 1
     with pytest.raises(StoreFault):
@@ -152,9 +164,10 @@ def test_a_prune_killed_between_its_steps_is_finished_by_the_next(
 
     store = Store(LossyDatabase(disk), clock=clock, headroom_bytes=0)
     for _ in range(2):
-        with pytest.raises(Pruned) as caught:
-            store.record(blobs[0].blob_id)
-        assert caught.value.expired_at == EXPIRY
+        for gone in (blobs[0], blobs[2]):
+            with pytest.raises(Pruned) as caught:
+                store.record(gone.blob_id)
+            assert caught.value.expired_at == EXPIRY
         assert store.record(blobs[1].blob_id).expires_at == EXPIRY + DAY_S
         assert [entry.blob_id for entry in store.feed(0, 10)][-1] == blobs[1].blob_id
         store.prune(clock.now)

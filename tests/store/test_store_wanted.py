@@ -10,7 +10,7 @@ from store_specimens import EXPIRY, Clock, columns_of
 
 from da_node.coding import EncodedBlob
 from da_node.errors import NotEnough, NotReady, Pruned, StoreFault, StoreFull, UnknownBlob
-from da_node.retention import HOUR_S
+from da_node.retention import DAY_S, HOUR_S, PERIOD_S, TOMBSTONE_S
 from da_node.store import Kept, Offer, Settled, Store, Wanted, certifying
 
 Open = Callable[..., Store]
@@ -150,10 +150,40 @@ def test_what_expires_unfulfilled_goes_with_its_bucket(
     store = open_store()
     assert store.wanted_count() == 1
     assert store.settle(gone, columns_of(blobs[0], *ARC)) == Settled(wanted=False, cursor=None)
-    with pytest.raises(UnknownBlob):
-        store.record(blobs[0].blob_id)
     with pytest.raises(Pruned):
         keep(store, offer(blobs[0]))
+
+
+def test_what_never_came_is_remembered_as_pruned_as_long_as_what_did(
+    open_store: Open, blobs: list[EncodedBlob], clock: Clock
+) -> None:
+    store = open_store()
+    keep(store, offer(blobs[0]), offer(blobs[1]), offer(blobs[2]))
+    store.put_blob(blobs[1].header, columns_of(blobs[1], 4), expires_at=LATER)
+    clock.now = EXPIRY + HOUR_S + 1
+    store.prune(clock.now)
+    for opened in (lambda: store, open_store):
+        with pytest.raises(Pruned) as caught:
+            opened().record(blobs[0].blob_id)
+        assert caught.value.expired_at == EXPIRY
+        assert opened().record(blobs[1].blob_id).expires_at == LATER
+    store = open_store()
+    # It may come again, and is then remembered until its later expiry.
+    keep(store, offer(blobs[2], LATER))
+    with pytest.raises(NotEnough):
+        store.record(blobs[2].blob_id)
+    store.put_blob(blobs[2].header, columns_of(blobs[2], 4), expires_at=LATER)
+    assert store.record(blobs[2].blob_id).expires_at == LATER
+    clock.now = LATER + HOUR_S + 1
+    store.prune(clock.now)
+    with pytest.raises(Pruned) as caught:
+        store.record(blobs[2].blob_id)
+    assert caught.value.expired_at == LATER
+    clock.now = EXPIRY + TOMBSTONE_S + PERIOD_S
+    store.put_blob(blobs[3].header, columns_of(blobs[3], 4), expires_at=EXPIRY + 50 * DAY_S)
+    store.prune(clock.now)
+    with pytest.raises(UnknownBlob):
+        store.record(blobs[0].blob_id)
 
 
 def at(store: Store, expires_at: int) -> list[Wanted]:
