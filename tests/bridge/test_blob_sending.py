@@ -173,7 +173,7 @@ async def test_a_journal_of_version_one_is_brought_on(small: SmallChain, tmp_pat
     old.commit()
     old.close()
     async with sender(small, tmp_path) as one:
-        intent = await one.journalled("pay")
+        intent = await one._journal.run(one._journal.steps.intent, "pay")
         await one.send(CALL, "post", sidecar=SIDECAR)
     assert intent is not None
     assert (intent.call.versioned_hashes, intent.last.signed.fee.blob) == ((), 0)
