@@ -122,7 +122,7 @@ def dispersal_of(member: Attesting, blob: EncodedBlob) -> Dispersal:
 
 async def attested(member: Attesting, request: Dispersal, disperser: EthereumKey) -> None:
     """From the request's header to the signature, its body being in memory."""
-    body = bytearray(b"".join(request.pieces()))
+    body = bytearray().join(request.pieces())
     digest = digest_of([body])
     blob_id = request.header.blob_id
     ticket = Ticket.sign(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, overload
+from typing import Final, NamedTuple, overload
 
 from da_node.coding import _kernel
 from da_node.coding.column import (
@@ -101,13 +101,22 @@ def verify_numbered(
     """`verify_many` for items that keep the numbers they have in a longer list."""
     if not items:
         raise EmptyBatch()
+    kzg = kzg or local_verifier()
     widest = max(leaf_bytes(header.row_count) for _, header, _ in items)
     if threads > 1 and widest >= THREADED_LEAF_BYTES:
         with ThreadPoolExecutor(threads) as pool:
-            candidates = list(pool.map(_check_item, items))
+            combined = list(pool.map(_combined, items))
+            # Curve work is done elsewhere, so the leaves are hashed meanwhile.
+            climbing = [pool.submit(_climbed, one) for one in combined]
+            false = _false_opening(combined, kzg)
+            candidates = [task.result() for task in climbing]
     else:
-        candidates = list(map(_check_item, items))
-    _require_openings([item for item, _, _ in items], candidates, kzg or local_verifier())
+        combined = list(map(_combined, items))
+        candidates = list(map(_climbed, combined))
+        false = _false_opening(combined, kzg)
+    if false is not None:
+        unit = "column" if isinstance(false.thing, Column) else "point"
+        raise BadProof(item=false.item, unit=unit, index=false.thing.index)
     return candidates
 
 
@@ -127,7 +136,7 @@ def readmit_column(
     Raises WrongLength, BadPath, BadCell.
     """
     column = Column(index=index, leaves=leaves, path=path, proof=proof)
-    candidate = _checked_column(0, header, column)
+    candidate = _climbed_column(_combined_column(0, header, column), column)
     if candidate.leaf_hashes != leaf_hashes:
         raise BadPath(item=0, unit="column", index=index, root=header.merkle_root.hex0x)
     if candidate.cell != cell:
@@ -204,23 +213,52 @@ def _require_leaf(frame: ColumnFrame, offset: int, leaf: bytes) -> None:
     _require_entry(0, header, index, leaf, frame.cell)
 
 
-def _check_item(numbered: Numbered) -> VerifiedItem:
-    """All but the opening; what this returns must not leave the module before that is checked."""
+class _Combined(NamedTuple):
+    """An item of which the elements are canonical, and its cell."""
+
+    item: int
+    header: Header
+    thing: Item
+    leaves: memoryview
+    """A column's 64, or a point's one; nobody can write to them."""
+    cell: bytes
+    """What a column's leaves combine to; of a point what came with it, until it has climbed."""
+
+    @property
+    def opening(self) -> _Opening:
+        """What its cell claims."""
+        column = self.thing.index if isinstance(self.thing, Column) else self.thing.column
+        return self.header.commitment, column, self.cell, self.thing.proof
+
+
+def _combined(numbered: Numbered) -> _Combined:
+    """All but the climb and the opening."""
     item, header, thing = numbered
     if isinstance(thing, Column):
-        return _checked_column(item, header, thing)
-    return _checked_point(item, header, thing)
+        return _combined_column(item, header, thing)
+    return _combined_point(item, header, thing)
 
 
-def _checked_column(item: int, header: Header, column: Column) -> VerifiedColumn:
-    rows = header.row_count
+def _climbed(combined: _Combined) -> VerifiedItem:
+    """All but the opening; what this returns must not leave the module before that is checked."""
+    if isinstance(combined.thing, Column):
+        return _climbed_column(combined, combined.thing)
+    return _climbed_point(combined, combined.thing)
+
+
+def _combined_column(item: int, header: Header, column: Column) -> _Combined:
     leaves = _unwritable(column.leaves)
     require_own(item, header, column, "column")
-    _require_length(item, "column", column.index, leaves, column_leaves_bytes(rows))
+    _require_length(item, "column", column.index, leaves, column_leaves_bytes(header.row_count))
     _require_canonical(item, "column", column.index, leaves)
-    hashes = leaf_hashes(leaves, leaf_bytes(rows))
+    return _Combined(item, header, column, leaves, combine(header, leaves, POINTS_PER_COLUMN))
+
+
+def _climbed_column(combined: _Combined, column: Column) -> VerifiedColumn:
+    header, leaves = combined.header, combined.leaves
+    hashes = leaf_hashes(leaves, leaf_bytes(header.row_count))
     if climb(column_roots(hashes), column.index, column.path) != header.merkle_root:
-        raise BadPath(item=item, unit="column", index=column.index, root=header.merkle_root.hex0x)
+        raise _bad_path(combined, "column")
     return VerifiedColumn(
         index=column.index,
         leaves=leaves,
@@ -228,20 +266,25 @@ def _checked_column(item: int, header: Header, column: Column) -> VerifiedColumn
         proof=column.proof,
         header=header,
         leaf_hashes=hashes,
-        cell=combine(header, leaves, POINTS_PER_COLUMN),
+        cell=combined.cell,
         check=CHECKED,
     )
 
 
-def _checked_point(item: int, header: Header, point: Point) -> VerifiedPoint:
-    width = leaf_bytes(header.row_count)
+def _combined_point(item: int, header: Header, point: Point) -> _Combined:
     leaf = _unwritable(point.leaf)
     require_own(item, header, point, "point")
-    _require_length(item, "point", point.index, leaf, width)
+    _require_length(item, "point", point.index, leaf, leaf_bytes(header.row_count))
     _require_canonical(item, "point", point.index, leaf)
-    if climb(leaf_hashes(leaf, width), point.index, point.path) != header.merkle_root:
-        raise BadPath(item=item, unit="point", index=point.index, root=header.merkle_root.hex0x)
-    _require_entry(item, header, point.index, leaf, point.cell)
+    return _Combined(item, header, point, leaf, point.cell)
+
+
+def _climbed_point(combined: _Combined, point: Point) -> VerifiedPoint:
+    header, leaf = combined.header, combined.leaves
+    hashed = leaf_hashes(leaf, leaf_bytes(header.row_count))
+    if climb(hashed, point.index, point.path) != header.merkle_root:
+        raise _bad_path(combined, "point")
+    _require_entry(combined.item, header, point.index, leaf, combined.cell)
     return VerifiedPoint(
         index=point.index,
         leaf=leaf,
@@ -251,6 +294,11 @@ def _checked_point(item: int, header: Header, point: Point) -> VerifiedPoint:
         header=header,
         check=CHECKED,
     )
+
+
+def _bad_path(combined: _Combined, unit: str) -> BadPath:
+    root = combined.header.merkle_root.hex0x
+    return BadPath(item=combined.item, unit=unit, index=combined.thing.index, root=root)
 
 
 def _require_entry(item: int, header: Header, index: int, leaf: Bytes, cell: bytes) -> None:
@@ -302,25 +350,18 @@ def _require_canonical(item: int, unit: str, index: int, elements: memoryview) -
 _Opening = tuple[bytes, int, bytes, bytes]
 
 
-def _require_openings(numbers: Sequence[int], candidates: Sequence[VerifiedItem], kzg: Kzg) -> None:
+def _false_opening(items: Sequence[_Combined], kzg: Kzg) -> _Combined | None:
     """One call over all cells; where it fails, halves of the batch are asked until one is named."""
-    openings: dict[_Opening, tuple[int, VerifiedItem]] = {}
-    for numbered in zip(numbers, candidates, strict=True):
-        openings.setdefault(_opening_of(numbered[1]), numbered)
+    openings: dict[_Opening, _Combined] = {}
+    for one in items:
+        openings.setdefault(one.opening, one)
     claims = list(openings)
     if _open(claims, kzg):
-        return
+        return None
     while len(claims) > 1:
         first = claims[: len(claims) // 2]
         claims = claims[len(first) :] if _open(first, kzg) else first
-    item, bad = openings[claims[0]]
-    unit = "column" if isinstance(bad, Column) else "point"
-    raise BadProof(item=item, unit=unit, index=bad.index)
-
-
-def _opening_of(candidate: VerifiedItem) -> _Opening:
-    column = candidate.index if isinstance(candidate, VerifiedColumn) else candidate.column
-    return candidate.header.commitment, column, candidate.cell, candidate.proof
+    return openings[claims[0]]
 
 
 def _open(claims: Sequence[_Opening], kzg: Kzg) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -117,6 +118,40 @@ def test_threads_change_neither_verdict_nor_order(
     with pytest.raises(BadPath) as refusal:
         verify_columns(source.header, [columns[0], bad, bad], DOUBLE, threads=2)
     assert refusal.value.item == 1
+
+
+SPOILT = {
+    "nothing": lambda column: column,
+    "element": lambda column: replace(column, leaves=b"\xff" * 32 + bytes(column.leaves)[32:]),
+    "leaf": lambda column: replace(column, leaves=flipped(bytes(column.leaves), 1000, 0)),
+    "path": lambda column: replace(column, path=flipped(column.path, 40, 3)),
+    "proof": lambda column: replace(column, proof=Proof(flipped(column.proof, 20, 1))),
+}
+
+
+@many
+@given(st.lists(st.sampled_from(sorted(SPOILT)), min_size=1, max_size=4))
+def test_with_threads_as_without_the_first_of_the_worst_faults_is_named(faults: list[str]) -> None:
+    """Elements are looked at first, then paths, then proofs."""
+    source = blob(THREE_ROWS)
+    received = received_columns(source, [5, 3, 100, 64][: len(faults)])
+    columns = [SPOILT[fault](column) for fault, column in zip(faults, received, strict=True)]
+    classes: dict[str, type[BadData]] = {"element": NonCanonicalElement, "leaf": BadPath}
+    classes |= {"path": BadPath, "proof": BadProof}
+    found: list[tuple[type[BadData], int] | None] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("da_node.coding.verify.THREADED_LEAF_BYTES", 1)
+        for threads in (1, 2):
+            try:
+                verify_columns(source.header, columns, DOUBLE, threads=threads)
+                found.append(None)
+            except (NonCanonicalElement, BadPath, BadProof) as error:
+                found.append((type(error), error.item))
+    expected = None
+    for worst in (BadProof, BadPath, NonCanonicalElement):
+        named = [item for item, fault in enumerate(faults) if classes.get(fault) is worst]
+        expected = (worst, named[0]) if named else expected
+    assert found == [expected, expected]
 
 
 def test_what_is_verified_already_may_be_verified_again() -> None:
