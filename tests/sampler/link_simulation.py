@@ -38,6 +38,10 @@ class World:
     """What it says to what it does not serve; TIMEOUT: nothing."""
     control: Outcome = Outcome.HELD
     """What becomes of a control that is not lost on the way."""
+    busy: float = 0.0
+    """Chance that a member says of a question that it is one of too many."""
+    too_many: set[int] = field(default_factory=set)
+    """Numbers of those questions."""
     silent: frozenset[int] = frozenset()
     """Members that answer nothing at all."""
     cut: Callable[[float], bool] = lambda now: False
@@ -49,6 +53,9 @@ class World:
         if ask.source in self.silent or self.cut(now_s) or self.chance.random() < self.loss:
             return LOST
         delay_s = self.rtt_s * (0.5 + self.chance.random())
+        if self.busy and self.chance.random() < self.busy:
+            self.too_many.add(ask.number)
+            return Outcome.REFUSED, delay_s
         if ask.item is not None and not self.serves(ask.source, ask.item, now_s):
             return LOST if self.refusal is Outcome.TIMEOUT else (self.refusal, delay_s)
         return Outcome.HELD if ask.item is not None else self.control, delay_s
@@ -107,7 +114,8 @@ def run(
             break
         if coming and coming[0][0] <= wakes_at:
             now_s, _, ask, outcome = heapq.heappop(coming)
-            session.ended(ask, outcome, now_s=now_s)
+            is_busy = ask.number in world.too_many
+            session.ended(ask, outcome, now_s=now_s, is_busy=is_busy)
         else:
             now_s = max(now_s, wakes_at)
         watch(now_s)

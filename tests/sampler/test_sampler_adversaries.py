@@ -17,7 +17,8 @@ from sampler_network import Network, all_of, of_blob, running_network, sampling,
 
 from committee.devnet.faults import OtherBlob, Silent, Truncate, Withhold
 from da_node.client import FeedEvent
-from da_node.coding import BlobId, Commitment, Header, MerkleRoot
+from da_node.coding import BlobId, Commitment, Header, MerkleRoot, local_verifier
+from da_node.service import FalseAnswer
 from da_node.service.http.answers import json_answer
 from sampler.bounds import CLOCK_SKEW_S, SILENT_SESSIONS
 from sampler.cli.evidence import evidence_text
@@ -339,6 +340,58 @@ async def test_hundreds_of_garbage_blobs_announced_hold_up_no_real_one(
         waiting = await sampler.state.run(sampler.state.steps.counts)
         assert waiting[Lane.UNCERTIFIED] > 100
         assert waiting[Lane.NEW] == waiting[Lane.RETRY] == 0
+
+
+async def test_what_cannot_be_is_not_sampled_whatever_a_feed_says(
+    network: Network, tmp_path: Path
+) -> None:
+    """A blob that has expired or claims to stay longer than any does, another one's certificate, a
+    commitment that is no point: none of them is asked for, and none gets a verdict.
+    """
+    real, other = await network.post(), await network.post()
+    now, longest = int(network.clock.now), network.committee.keyset.retention_s
+    forged = [garbage(2), garbage(4)]  # of even ones the commitment is no point
+
+    def event(cursor: int, header: Header, expires_at: int) -> FeedEvent:
+        return FeedEvent(
+            cursor=cursor,
+            blob_id=header.blob_id,
+            header=header,
+            expires_at=expires_at,
+            label="",
+            certificate=other.certificate if header is real.header else None,
+        )
+
+    events = [event(1 + n, header, now + longest) for n, header in enumerate(forged)]
+    events += [event(3, garbage(1), now), event(4, garbage(3), now + longest + 2 * 86_400)]
+    events.append(event(5, real.header, real.expires_at))
+    async with (
+        a_feed([]) as url,
+        sampling(network, tmp_path, feeds=url, certificate_wait_s=0.0) as (sampler, _),
+    ):
+        committees, kzg = sampler.committees, local_verifier()
+        for _ in range(2):  # what was verified is remembered, of its own blob alone
+            committees.verify(other.certificate or b"", other.blob_id, kzg)
+            with pytest.raises(FalseAnswer, match="another blob"):
+                committees.verify(other.certificate or b"", real.blob_id, kzg)
+        await network.arm(EVERYBODY, Truncate(path=f"/v1/blobs/{real.blob_id.hex0x}/certificate"))
+        await sampler.hearing.announce("liar", Interval(0, 5), events, is_new=True)
+
+        async def is_over() -> bool:
+            counts = await sampler.state.run(sampler.state.steps.counts)
+            return not sum(counts.values())
+
+        await until(is_over)
+        steps = sampler.state.steps
+        known = [
+            (await sampler.state.run(steps.blob, one.blob_id)) is not None
+            for one in (*forged, garbage(1), garbage(3), real.header)
+        ]
+        given = await sampler.state.run(steps.verdicts, 0, 10)
+    assert known == [True, True, False, False, True]
+    # By the nodes' own word the blob is there; nobody's certificate vouched for it.
+    assert [one.blob_id for one in given] == [real.blob_id]
+    assert json.loads(given[0].document)["message"]["rule"] == Rule.STRICT
 
 
 @pytest.mark.parametrize("cursors", [[2**70], [7] * 500], ids=["far", "same"])

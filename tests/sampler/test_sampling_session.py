@@ -210,6 +210,24 @@ def test_a_way_on_which_only_refusals_come_back_accuses_nobody(control: Outcome)
     assert finding(start(custody(), 1), narrow) is Finding.INCONCLUSIVE
 
 
+def test_members_that_are_asked_too_much_are_not_accused_of_what_they_put_off() -> None:
+    """They refuse questions and controls alike, now these and now those: no denial, but losses."""
+    for seed in range(10):
+        found = finding(start(custody(), seed), honest(seed, busy=0.85))
+        assert found is not Finding.WITHHELD
+    # Without taking it for what it is, it would be a denial in two rounds beside served controls.
+    deaf = honest(1, busy=0.85)
+    deaf.too_many = Forgetting()
+    assert finding(start(custody(), 1), deaf) is Finding.WITHHELD
+
+
+class Forgetting(set[int]):
+    """Of a refusal nobody is told that it was one of too many."""
+
+    def add(self, number: int) -> None:
+        pass
+
+
 def test_our_own_network_cut_is_inconclusive_and_without_controls_would_be_withheld() -> None:
     cut = {"cut": lambda now: now < 60.0}
     assert finding(start(custody(), 1), honest(**cut)) is Finding.INCONCLUSIVE
