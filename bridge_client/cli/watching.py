@@ -17,6 +17,7 @@ import msgspec
 from bridge_client.bringing import Bringer
 from bridge_client.cli.challenges import answer
 from bridge_client.cli.session import Session, daemon_command, until_there
+from bridge_client.cli.tokens import escrow_of
 from bridge_client.errors import JournalFault, Reverted
 from bridge_client.fallback.inbox import Inbox
 from bridge_client.proposals import Proposals
@@ -65,8 +66,8 @@ async def watch_command(
     listen: int | None,
     name: str,
 ) -> None:
-    """Print the events of the settlement, and of --inbox, as they happen, from where this watcher
-    was.
+    """Print the events of the settlement, of --bridge and of --inbox, as they happen, from where
+    this watcher was.
 
     One line for each; an event that a reorganisation took back is printed again as lost. Runs
     until Ctrl-C or SIGTERM. With --verdicts each of --samplers draws a new sample of every batch
@@ -82,6 +83,8 @@ async def watch_command(
         else await until_there(session.settlement, session.settings.poll_s)
     )
     contracts = [settlement.contract]
+    if session.settings.bridge is not None:  # a guardian sees what it may veto
+        contracts.append(escrow_of(session).contract)
     if session.settings.inbox is not None:
         contracts.append(Inbox(session.chain, session.settings.inbox_address).contract)
     watcher = Watcher(

@@ -84,8 +84,8 @@ class Desk:
         blob_id = self.layer.hold(rows, self.certificate(rows))
         return self.give("propose", blob_id.hex0x, *ROOTS, *more, code=code)
 
-    def verdicts(self, finding: Finding) -> list[object]:
-        """Both samplers', of now, as options."""
+    def verdicts(self, finding: Finding, time: int | None = None) -> list[object]:
+        """Both samplers', of now or a time, as options."""
         self.chain.advance(1)
         given: list[object] = []
         for number, key in enumerate(SAMPLERS[:2]):
@@ -99,7 +99,7 @@ class Desk:
                 held=48,
                 failed=0,
                 error=Fraction(1, 10**6),
-                time=self.chain.now,
+                time=time or self.chain.now,
             )
             document = verdict_document(
                 verdict,

@@ -22,6 +22,7 @@ OWN = account(SEQUENCER).address.hex0x
 OTHER = account(8).address.hex0x
 GONE = 31 * DAY
 BOND = 4 * 10**18
+SETTLEMENT = "BatchSettlement"
 
 
 def standing(desk: Desk, *command: object, code: int = 0) -> Any:
@@ -103,6 +104,9 @@ def delayed(desk: Desk, bridged: Bridged, number: int) -> str:
 
 def test_what_is_delayed_is_released_in_time_or_vetoed(desk: Desk, bridged: Bridged) -> None:
     one, other = (delayed(desk, bridged, number) for number in (1, 2))
+    seen = [event for event in desk.give("watch", "--once") if event["contract"] != SETTLEMENT]
+    assert [event["event"] for event in seen] == ["DepositInitiated"] + 2 * ["WithdrawalDelayed"]
+    assert [event["fields"]["withdrawalId"] for event in seen[1:]] == [one, other]
     assert desk.give("release", one, code=1)["reason"] == "BRIDGE_STATE: still delayed"
     desk.give("veto", other)
     desk.chain.advance(2 * HOUR)
@@ -174,6 +178,17 @@ def test_who_proposes_is_the_owner_s_to_say(desk: Desk) -> None:
     assert refused["reason"] == "NotSequencer"
     desk.give("govern", "allow", OWN)
     assert desk.give("propose", blob_id.hex0x, *ROOTS)["height"] == 0
+
+
+def test_two_verdicts_of_one_second_are_shown_from_their_files(desk: Desk) -> None:
+    made, moment, files = desk.settled(), desk.chain.now, []
+    for finding in (Finding.AVAILABLE, Finding.WITHHELD):
+        *_, file = desk.verdicts(finding, time=moment)
+        files.append(file)
+    desk.give("slash", *files)
+    registry = desk.at("SamplerRegistry", made["samplers"])
+    assert not desk.chain.call(registry, "isActive", bytes(SAMPLERS[1].address))
+    assert desk.give("slash", *files)["standing"] == "unknown", "once"
 
 
 async def test_a_sampler_that_contradicts_itself_pays(l1: Any, tmp_path: Path) -> None:
