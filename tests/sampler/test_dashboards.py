@@ -121,11 +121,44 @@ async def test_what_happened_is_what_the_queries_say(scrapes: tuple[Scrape, Scra
     slowest = QUERIES["sampler: From the first question to the verdict B"]
     (seconds,) = value(slowest).values()
     assert 0.3 < seconds <= 10  # one of the two waited for a silent member
-    silent = value("max by (member) (holdfast_silent_sessions)")
-    assert sum(silent.values()) >= 0
     assert (
         value("sum(increase(holdfast_attested_total[5m]))")[frozenset()] == 2 * 4
     )  # every member signed both
+
+
+HEALTHY = {
+    "max(holdfast_silent_sessions)": (0, 0),
+    "sum(holdfast_waiting_blobs)": (0, 0),
+    "max(holdfast_lag_seconds)": (0, 1),
+    "max(holdfast_feed_gaps)": (0, 2),
+    "min(holdfast_feed_cursor)": (2, math.inf),
+    "min(holdfast_clock_offset_seconds)": (-2, 2),
+    "max(holdfast_clock_offset_seconds)": (-2, 2),
+    "sum(holdfast_sample_bytes)": (0, 1 << 30),
+    "sum(holdfast_webhook_undelivered)": (0, 0),
+    "max(holdfast_sessions)": (0, 31),
+    "max(holdfast_live_readers)": (0, 63),
+    "sum(holdfast_build_info)": (1, math.inf),
+}
+"""As docs/SAMPLER.md has it, of what does not hang on how fast this machine is."""
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("query", HEALTHY)
+async def test_a_healthy_network_is_within_what_the_page_calls_healthy(
+    query: str, scrapes: tuple[Scrape, Scrape]
+) -> None:
+    before, _ = scrapes
+    found = Evaluation(query, before, before).run()
+    assert isinstance(found, dict)
+    least, most = HEALTHY[query]
+    assert least <= found[frozenset()] <= most
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("name", ["missed_blobs", "control_questions", "feed_failures"])
+async def test_what_hardly_grows_has_not_grown(name: str, scrapes: tuple[Scrape, Scrape]) -> None:
+    assert not sum(scrapes[0].series[f"holdfast_{name}_total"].values())
 
 
 @pytest.mark.parametrize("name", BOARDS)

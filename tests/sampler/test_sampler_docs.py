@@ -23,3 +23,12 @@ def test_the_metrics_that_are_named_exist() -> None:
     assert len(named) >= 8
     for name in named:
         assert f"# TYPE {name} " in text
+
+
+def test_every_metric_has_a_range_that_is_healthy_and_one_that_is_not() -> None:
+    made = re.findall(r"# TYPE (holdfast_\w+) ", SamplerMetrics().render().decode())
+    rows = re.findall(r"^\| `(holdfast_\w+)`[^|]*\|([^|]*)\|([^|]*)\|$", PAGE.read_text(), re.M)
+    assert {name for name, *_ in rows} == {name for name in made if not name.endswith("_created")}
+    for name, healthy, alarm in rows:
+        assert healthy.strip(), name
+        assert alarm.strip(), name
