@@ -55,17 +55,19 @@ class Contract:
             sender, purpose, self.call(function, *arguments, value=value), function
         )
 
-    async def carry_out(
-        self,
-        sender: Sender,
-        purpose: str,
-        call: Call,
-        what: str,
-        sidecar: Sidecar | None = None,
-    ) -> Receipt:
-        """The same for a call that is made already, with the blobs that it names."""
+    async def carry_out(self, sender: Sender, purpose: str, call: Call, what: str) -> Receipt:
+        """The same for a call that is made already."""
         try:
-            return await sender.send(call, purpose, sidecar=sidecar)
+            return await sender.send(call, purpose)
+        except CallRefused as error:
+            raise self.refused(what, error) from None
+
+    async def begin(
+        self, sender: Sender, purpose: str, call: Call, what: str, sidecar: Sidecar | None
+    ) -> None:
+        """Have such a call under way, with the blobs that it names. Raises as `Sender.begin`."""
+        try:
+            await sender.begin(call, purpose, sidecar=sidecar)
         except CallRefused as error:
             raise self.refused(what, error) from None
 

@@ -121,13 +121,14 @@ class Sender:
         Cancelled, L1TooSlow.
         """
         async with self._one_at_a_time:
-            intent = await self.journalled(purpose)
-            if intent is None:
-                intent = await self._intend(call, purpose, gas, sidecar)
-            elif intent.call != call:
-                transaction = "0x" + intent.last.signed.hash.hex()
-                raise OtherIntent(purpose=purpose, transaction=transaction)
-            return await self._settled(intent)
+            return await self._settled(await self._meant(call, purpose, gas, sidecar))
+
+    async def begin(self, call: Call, purpose: str, *, sidecar: Sidecar | None = None) -> None:
+        """Have a call under way that `go_on` then waits for, so that others can follow it before it
+        is buried. Raises as `send`, except for what is found out by waiting.
+        """
+        async with self._one_at_a_time:
+            await self._brought_on(await self._meant(call, purpose, None, sidecar))
 
     async def go_on(self, purpose: str) -> Receipt | None:
         """The receipt of what was meant for a purpose before, buried; None where nothing was.
@@ -186,6 +187,17 @@ class Sender:
             return [await self._brought_on(intent) for intent in live]
 
     # ------------------------------------------------------------ intending
+
+    async def _meant(
+        self, call: Call, purpose: str, gas: int | None, sidecar: Sidecar | None
+    ) -> Intent:
+        """What the journal has for a purpose, or has from now on."""
+        intent = await self.journalled(purpose)
+        if intent is None:
+            return await self._intend(call, purpose, gas, sidecar)
+        if intent.call != call:
+            raise OtherIntent(purpose=purpose, transaction=_name(intent))
+        return intent
 
     async def _intend(
         self, call: Call, purpose: str, gas: int | None, sidecar: Sidecar | None

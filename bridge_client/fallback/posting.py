@@ -1,4 +1,4 @@
-"""Posting a payload to L1: parts one after the other, each one transaction that happens once."""
+"""Posting a payload to L1: its parts in order, each one transaction that happens once."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from bridge_client.sending import Sender
 from bridge_client.sidecar import Sidecar
 from bridge_client.transactions import Call
 from da_node.coding import BlobId, EncodedBlob, Kzg, encode
+from da_node.service import Bug
 
 THREADS: Final = 2
 """That encoding takes."""
+UNDER_WAY: Final = 4
+"""Parts that are sent before the first of them is buried: 24 blobs, more than a block has room for.
+Nodes keep 16 transactions with blobs of one account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +71,16 @@ async def post(
     if chosen is None:
         chosen = cheapest(await quote(sender.chain, payload))
     receipts = []
-    for part in parts_of(len(payload), chosen):
-        purpose = _purpose(name, part)
-        receipt = await sender.go_on(purpose)
+    parts = parts_of(len(payload), chosen)
+    for at, part in enumerate(parts):
+        for ahead in parts[at : at + UNDER_WAY]:
+            purpose = _purpose(name, ahead)
+            if await sender.journalled(purpose) is None:
+                call, sidecar = await asyncio.to_thread(_call, inbox, blob, ahead, payload, kzg)
+                await inbox.contract.begin(sender, purpose, call, f"post {chosen.value}", sidecar)
+        receipt = await sender.go_on(_purpose(name, part))
         if receipt is None:
-            call, sidecar = await asyncio.to_thread(_call, inbox, blob, part, payload, kzg)
-            receipt = await inbox.contract.carry_out(
-                sender, purpose, call, f"post {chosen.value}", sidecar
-            )
+            raise Bug(reason=f"{_purpose(name, part)} is under way, and not in the journal")
         inbox.require_announced(receipt.logs)
         receipts.append(receipt)
     return Posted(blob_id=blob.blob_id, form=chosen, receipts=tuple(receipts))

@@ -14,19 +14,19 @@ from sender_under_test import sender
 from small_chain import TARGET, MinedBlock, SmallChain, Transaction
 
 from bridge_client.errors import JournalFault, L1TooSlow, NoContract
-from bridge_client.fallback import framing
+from bridge_client.fallback import framing, posting
 from bridge_client.fallback.framing import Form, payload_of_rows
 from bridge_client.fallback.inbox import Inbox
 from bridge_client.fallback.posting import post
 from bridge_client.journal import JournalThread
 from da_node.coding import encode
 
-PAYLOAD = random.Random(7).randbytes(4096 * 31 + 1)
-"""Two rows, two parts."""
-SHORT = PAYLOAD[:1500]
-"""Two parts of call data."""
+PAYLOAD = random.Random(7).randbytes(2 * 4096 * 31 + 1)
+"""Three rows, three parts."""
+SHORT = PAYLOAD[:2500]
+"""Three parts of call data."""
 KZG = FlatKzg()
-STEPS = 12
+STEPS = 15
 """Durable steps of a flow where nobody is killed; a test of its own counts them."""
 
 
@@ -34,6 +34,7 @@ STEPS = 12
 def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(framing, "MOST_BLOBS", 1)
     monkeypatch.setattr(framing, "PART_BYTES", 1000)
+    monkeypatch.setattr(posting, "UNDER_WAY", 2)
 
 
 class InboxChain(SmallChain):
@@ -87,14 +88,29 @@ async def test_killed_after_any_durable_step_every_part_is_posted_once(
     assert not await flow(small, tmp_path, step, how, form)
     assert await flow(small, tmp_path, 10**6, how, form), "a restart comes to the end"
     mined = small.mined()
-    assert [one.nonce for one in mined] == [0, 1]
+    assert [one.nonce for one in mined] == [0, 1, 2]
     assert not small.pool
     if form is Form.BLOBS:
         rows = [row for one in mined for row in rlp.decode(one.sidecar)[1]]
         assert payload_of_rows(rows, len(PAYLOAD)) == PAYLOAD
     else:
-        assert SHORT[:1000] in mined[0].data
-        assert SHORT[1000:] in mined[1].data
+        for at, one in enumerate(mined):
+            assert SHORT[1000 * at : 1000 * (at + 1)] in one.data
+
+
+async def test_some_parts_are_under_way_before_the_first_is_buried(tmp_path: Path) -> None:
+    small = InboxChain()
+    waiting: list[int] = []
+
+    def act(wait: int) -> None:
+        waiting.append(len(small.pool))
+        small.mine(empty=wait < 2)
+
+    async with sender(small, tmp_path, act) as one:
+        await post(Inbox(one.chain, TARGET), one, PAYLOAD, KZG, Form.BLOBS)
+    assert waiting[:3] == [2, 2, 2]
+    assert max(waiting) == 2, "and no more than that"
+    assert len(small.mined()) == 3
 
 
 async def test_the_form_is_that_in_which_it_was_begun(tmp_path: Path) -> None:
@@ -109,7 +125,7 @@ async def test_the_form_is_that_in_which_it_was_begun(tmp_path: Path) -> None:
         made = await post(Inbox(one.chain, TARGET), one, SHORT, KZG)
     assert made.form is Form.CALL_DATA
     assert made.blob_id == encode(SHORT, KZG).blob_id
-    assert len(small.mined()) == len(made.receipts) == 2
+    assert len(small.mined()) == len(made.receipts) == 3
 
 
 def _pass_time(small: SmallChain) -> None:
