@@ -12,11 +12,11 @@ sys.path.append(str(Path(__file__).parent.parent / "committee"))  # its keys and
 sys.path.append(str(Path(__file__).parent.parent / "contracts"))  # its contracts on a chain
 sys.path.append(str(Path(__file__).parent.parent / "client"))  # its fake node
 from chain_under_test import Chain
+from compiled_for_tests import compiled_for_tests
 from desk import Desk, opened_desk
 
 from bridge_client.anvil import anvil
 from bridge_client.artifacts import Artifact
-from bridge_client.compiler import compile_contracts
 
 sys.setrecursionlimit(1000)  # web3 raises it, and nested JSON would overflow the stack
 
@@ -38,9 +38,9 @@ def l1(running_chain: tuple[str, Chain]) -> Iterator[tuple[str, Chain]]:
 
 
 @pytest.fixture(scope="session")
-def test_tokens() -> dict[str, Artifact]:
+def test_tokens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     """Tokens that exist only in tests, compiled."""
-    return compile_contracts(Path(__file__).parent.parent / "contracts" / "solidity", ())
+    return compiled_for_tests(tmp_path_factory)
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import pytest
 sys.path.append(str(Path(__file__).parent.parent / "committee"))  # its keys and certificates
 from bridge_specimens import Bridged
 from chain_under_test import Chain
+from compiled_for_tests import compiled_for_tests
 from settlement_specimens import Settled
 
 from bridge_client.anvil import anvil
 from bridge_client.artifacts import Artifact
-from bridge_client.compiler import compile_contracts
 
 sys.setrecursionlimit(1000)  # web3 raises it, and nested JSON would overflow the stack
 
@@ -49,6 +49,5 @@ def chain(started: Chain) -> Iterator[Chain]:
 
 
 @pytest.fixture(scope="session")
-def test_contracts() -> dict[str, Artifact]:
-    """The contracts that exist only here, compiled."""
-    return compile_contracts(Path(__file__).parent / "solidity", ())
+def test_contracts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
+    return compiled_for_tests(tmp_path_factory)
