@@ -5,7 +5,7 @@ answered.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from committee.secp256k1 import Address
@@ -44,6 +44,8 @@ class Looking:
         self._kzg = kzg
         self._clock = clock
         self._then = then
+        self._may_wait = True
+        """Whether there may be looks that have not begun: before the state is asked there may."""
 
     async def ask(self, body: bytes, signature: str | None) -> tuple[BlobId, Asked]:
         """Have a look, and say how it stands; the same one again changes nothing.
@@ -63,8 +65,28 @@ class Looking:
             return blob_id, known
         one = await self._announcement(look, header)
         asked = await self._state.run(steps.ask_look, name, one, now=self._clock())
+        self.asked_for()
         self._then()
         return blob_id, asked
+
+    def asked_for(self) -> None:
+        """There may be a look that waits."""
+        self._may_wait = True
+
+    async def begin(self, besides: Collection[BlobId]) -> None:
+        """Make the blobs of looks due that wait, `besides` these, which have a session under way:
+        what is asked about under another sample is let end first. Raises StateFault.
+        """
+        if self._may_wait:
+            self._may_wait = False  # before the state is read: what is asked for meanwhile counts
+            try:
+                left = await self._state.run(
+                    self._state.steps.begin_looks, now=self._clock(), besides=besides
+                )
+            except BaseException:
+                self._may_wait = True
+                raise
+            self._may_wait = self._may_wait or left > 0
 
     async def _announcement(self, look: Look, header: Header) -> Announcement:
         policy, now, blob_id = self._judge.policy, self._clock(), header.blob_id

@@ -40,7 +40,7 @@ from sampler.live.showing import Showing
 from sampler.looking import Looking
 from sampler.metrics import SamplerMetrics
 from sampler.sampling import Watch
-from sampler.schedule import TURNS, Schedule
+from sampler.schedule import Schedule
 from sampler.settings import SamplerSettings
 from sampler.signing import SigningKey
 from sampler.state import Announcement, Lane, State, StateThread, Waiting
@@ -252,14 +252,12 @@ class Sampler:
                     await self._wake.wait()
 
     async def _begin_due(self) -> None:
-        steps = self.state.steps
-        # What is asked about under another sample is let end first.
-        await self.state.run(steps.begin_looks, now=self.clock(), besides=self._schedule.running)
-        for lanes in TURNS:
+        await self.looking.begin(self._schedule.running)
+        for lanes in self._schedule.turns:
             if (free := self._schedule.free(lanes)) == 0:
                 continue
             for waiting in await self.state.run(
-                steps.waiting,
+                self.state.steps.waiting,
                 lanes,
                 now=self.clock(),
                 limit=free,

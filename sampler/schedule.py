@@ -34,6 +34,16 @@ class Schedule:
         self._running: set[BlobId] = set()
         self._proposed: set[BlobId] = set()
         self._uncertified: set[BlobId] = set()
+        self._was_proposed = False
+        """Whether the session that began last is of a proposal."""
+
+    @property
+    def turns(self) -> tuple[Lanes, ...]:
+        """`TURNS`; after a proposal's session those of feeds have the first turn, or a sampler of
+        one session would come to nothing else.
+        """
+        proposed, certified, uncertified = TURNS
+        return (certified, proposed, uncertified) if self._was_proposed else TURNS
 
     @property
     def running(self) -> frozenset[BlobId]:
@@ -57,6 +67,7 @@ class Schedule:
     def begun(self, waiting: Waiting) -> None:
         """Its session is under way."""
         self._running.add(waiting.blob_id)
+        self._was_proposed = waiting.lane is Lane.PROPOSED
         if waiting.lane is Lane.PROPOSED:
             self._proposed.add(waiting.blob_id)
         if waiting.lane is Lane.UNCERTIFIED:

@@ -55,10 +55,15 @@ def find(sql: Sql, name: LookName) -> Asked | None:
     return None if row is None else Asked(begun_after=row[0])
 
 
+def waiting(sql: Sql) -> int:
+    """How many have not begun."""
+    (count,) = sql.execute("SELECT count(*) FROM looks WHERE begun_after IS NULL").fetchone()
+    return int(count)
+
+
 def add(sql: Sql, name: LookName, blob_id: BlobId, *, due_at: float, expires_at: int) -> None:
     """One more that waits. Raises TooManyRequests, TooManyLooks."""
-    (count,) = sql.execute("SELECT count(*) FROM looks WHERE begun_after IS NULL").fetchone()
-    if count >= MOST_WAITING:
+    if waiting(sql) >= MOST_WAITING:
         raise TooManyRequests(what="looks that wait", bound=MOST_WAITING)
     (count,) = sql.execute("SELECT count(*) FROM looks WHERE blob_id = ?", (blob_id,)).fetchone()
     if count >= MOST_OF_A_BLOB:

@@ -221,19 +221,19 @@ class State:
             return looks.Asked(begun_after=None)
 
     def begin_looks(self, *, now: float, besides: Collection[BlobId]) -> int:
-        """Make the blobs of looks due, `besides` those with a session under way; how many looks.
+        """Make the blobs of looks due, `besides` those with a session under way; how many looks
+        wait still.
 
         The samples before are forgotten. A crash here leaves looks that wait, or blobs that are due
         and have no sample; nothing was asked by either.
         """
         with self._database.reading() as sql:
             if not looks.due(sql, now=now, besides=besides):
-                return 0
+                return looks.waiting(sql)
         with self._database.transaction() as sql:
-            found = looks.due(sql, now=now, besides=besides)
-            for number, blob_id in found:
+            for number, blob_id in looks.due(sql, now=now, besides=besides):
                 looks.begin(sql, number, blob_id, now=now, after=_last_cursor(sql))
-        return len(found)
+            return looks.waiting(sql)
 
     # ------------------------------------------------------------ verdicts
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import json
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +15,7 @@ from rich.console import Console
 from bridge_client.cli.devchain import DevchainSettings
 from bridge_client.devnet import L1Files, chain_part, extension, watcher_part
 from bridge_client.devnet.happenings import Happenings, l1_line
-from bridge_client.devnet.parts import L1
+from bridge_client.devnet.parts import L1, WATCHER
 from bridge_client.errors import ToolMissing
 from bridge_client.settings import BridgeSettings
 from committee.devnet import LocalCommittee, Shape
@@ -21,8 +23,9 @@ from committee.devnet.founding import founded
 from committee.secp256k1 import Address
 from da_node.cli.devnet import devnet
 from da_node.service import Settings, load
-from da_node.service.network import Part, Ports
+from da_node.service.network import Network, Part, Ports
 from da_node.service.network import State as ProcessState
+from da_node.service.network.extension import Ground
 from sampler.devnet import sampler_part
 from sampler.settings import SamplerSettings
 
@@ -130,3 +133,35 @@ def test_what_becomes_of_batches_is_told_and_counted() -> None:
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
     assert "running  pid 9  proposed 0  verdicts 2  final 1  void 1  http://127.0.0.1:1" in shown
+
+
+def test_it_is_added_with_what_to_type_and_told_of_in_lines(files: L1Files) -> None:
+    directory = files.directory
+    with Ports(directory / "others.json") as ports, Network(directory) as network:
+        options = {"l1": True, "no_sampler": False}
+        ground = Ground(directory=directory, ports=ports, options=options, more={})
+        added = extension.EXTENSION.contribute(ground)
+        assert [part.name for part in added.parts] == [L1, WATCHER]
+        assert f"--config {files.config}" in "\n".join(added.usage)
+        for part in added.parts:
+            network.add(part)
+        observer = added.observe(network)
+        log = network[WATCHER].log
+        log.parent.mkdir(exist_ok=True)
+        log.write_text(json.dumps(happened("BatchFinal", batchId=4)) + '\n{"event": "found"}\nno\n')
+
+        async def look_once() -> None:
+            watching = asyncio.ensure_future(observer.watch())
+            await asyncio.sleep(0)
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+        asyncio.run(look_once())
+        assert observer.news() == ["batch 4 is final"]
+        assert observer.news() == []
+        (panel,) = observer.panels()
+        assert "final 1" in str(panel)
+        nobody = extension.EXTENSION.contribute(
+            Ground(directory=directory, ports=ports, options={"l1": False}, more={})
+        )
+        assert (list(nobody.parts), nobody.observe(network).panels()) == ([], [])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from da_node.errors import MalformedRequest, TooManyRequests
 from sampler.errors import StateFault, TooManyLooks
 from sampler.intervals import Interval
 from sampler.look import Look, LookName, look_of, signed, signer_of_look
+from sampler.looking import Looking
 from sampler.state import Announcement, Evidenced, Fixed, Lane, State, Waiting, looks
 
 NOW = 1_800_000_000.0
@@ -78,7 +81,7 @@ def test_a_look_has_a_new_sample_drawn_of_a_blob_that_was_found_available(state:
     cursor = concluded(state, 1)
     assert waiting(state) == []
     assert state.ask_look(named(7), proposed(1), now=NOW).begun_after is None
-    assert state.begin_looks(now=NOW, besides=()) == 1
+    assert state.begin_looks(now=NOW, besides=()) == 0
     (one,) = waiting(state)
     assert (one.blob_id, one.lane, one.fixed, one.tries) == (blob(1), Lane.PROPOSED, None, 0)
     assert state.fix(blob(1), Fixed(secret=b"n" * 32, terms=b"t")).secret == b"n" * 32
@@ -102,11 +105,11 @@ def test_a_look_waits_for_the_session_under_way_whose_verdict_is_not_its_own(
     heard(state, 1)
     state.fix(blob(1), FIXED)
     state.ask_look(named(7), proposed(1), now=NOW)
-    assert state.begin_looks(now=NOW, besides={blob(1)}) == 0
+    assert state.begin_looks(now=NOW, besides={blob(1)}) == 1
     (one,) = waiting(state)
     assert one.fixed == FIXED
     old = concluded(state, 1)
-    assert state.begin_looks(now=NOW, besides=()) == 1
+    assert state.begin_looks(now=NOW, besides=()) == 0
     found = state.look(named(7))
     assert found is not None
     assert found.begun_after == old
@@ -119,7 +122,7 @@ def test_a_look_that_was_asked_for_is_not_forgotten_and_begins_once(
     state.ask_look(named(7), proposed(1), now=NOW)
     state.close()
     again = State.open(tmp_path)
-    assert again.begin_looks(now=NOW, besides=()) == 1
+    assert again.begin_looks(now=NOW, besides=()) == 0
     again.fix(blob(1), FIXED)
     again.close()
     again = State.open(tmp_path)
@@ -132,9 +135,10 @@ def test_a_look_that_was_asked_for_is_not_forgotten_and_begins_once(
 
 def test_a_look_is_not_due_before_the_proposal(state: State) -> None:
     state.ask_look(named(7), proposed(1, due_at=NOW + 5), now=NOW)
-    assert state.begin_looks(now=NOW, besides=()) == 0
+    assert state.begin_looks(now=NOW, besides=()) == 1
     assert waiting(state) == []
-    assert state.begin_looks(now=NOW + 5, besides=()) == 1
+    assert state.begin_looks(now=NOW + 5, besides=()) == 0
+    assert [one.blob_id for one in state.waiting([Lane.PROPOSED], now=NOW + 5, limit=9)]
 
 
 def test_of_one_blob_a_few_samples_are_drawn_and_no_more(state: State) -> None:
@@ -259,3 +263,50 @@ def test_fields_that_are_no_hex_are_refused() -> None:
         signer_of_look(b"{}", None)
     with pytest.raises(BadSigner, match="64 bytes"):
         signer_of_look(b"{}", "0x" + "11" * 64)
+
+
+# ---------------------------------------------------------------- when they begin
+
+
+class SlowState:
+    """A state whose steps take a while, in which more is asked for."""
+
+    steps = SimpleNamespace(look="look", ask_look="ask_look", begin_looks="begin_looks")
+
+    def __init__(self) -> None:
+        self.left = [1, 0, 0, 0]
+        self.begun = 0
+        self.meanwhile: Callable[[], None] | None = None
+
+    async def run(self, step: str, **_: Any) -> int:
+        assert step == "begin_looks"
+        self.begun += 1
+        if self.meanwhile is not None:
+            self.meanwhile()
+        return self.left.pop(0)
+
+
+async def test_the_state_is_read_for_looks_only_while_there_may_be_some() -> None:
+    state: Any = SlowState()
+    nobody: Any = None
+    looking = Looking(
+        state,
+        watchers=(),
+        committees=nobody,
+        hearing=nobody,
+        judge=nobody,
+        kzg=nobody,
+        clock=lambda: NOW,
+        then=lambda: None,
+    )
+    for begun in (1, 2, 2, 2):  # at the start, and again as long as one waits
+        await looking.begin(())
+        assert state.begun == begun
+    looking.asked_for()
+    state.meanwhile = looking.asked_for  # written, after the state had been counted
+    await looking.begin(())
+    state.meanwhile = None
+    await looking.begin(())
+    assert state.begun == 4
+    await looking.begin(())
+    assert state.begun == 4

@@ -62,6 +62,18 @@ def test_proposals_have_half_of_the_sessions_and_one_at_least(sessions: int, sha
     assert schedule.free(PROPOSED) == 1
 
 
+def test_a_sampler_of_one_session_takes_proposals_and_feeds_in_turn() -> None:
+    schedule = Schedule(sessions=1)
+    began = []
+    for number in range(6):
+        lanes = next(lanes for lanes in schedule.turns if schedule.free(lanes))
+        one = waiting(number, lanes[0])
+        schedule.begun(one)
+        schedule.ended(one.blob_id)
+        began.append(lanes)
+    assert began == [PROPOSED, CERTIFIED] * 3
+
+
 @pytest.mark.parametrize(("sessions", "share"), [(1, 1), (3, 1), (4, 1), (8, 2), (32, 8)])
 def test_the_uncertified_have_a_quarter_of_the_sessions_and_one_at_least(
     sessions: int, share: int
