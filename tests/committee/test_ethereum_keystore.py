@@ -76,11 +76,18 @@ def altered(document, *keys, value):
     return copy
 
 
-@pytest.mark.parametrize("document", [SCRYPT, PBKDF2], ids=["scrypt", "pbkdf2"])
-@pytest.mark.parametrize("address", [..., ADDRESS, "0x" + ADDRESS.upper()])
-def test_the_definitions_own_keystores_open_with_its_password(tmp_path, document, address):
-    whole = document if address is ... else altered(document, "address", value=address)
-    key = read_ethereum_keystore(stored(tmp_path, whole), PASSWORD)
+@pytest.mark.parametrize(
+    "document",
+    [
+        SCRYPT,
+        PBKDF2,
+        altered(PBKDF2, "address", value=ADDRESS),
+        altered(PBKDF2, "address", value="0x" + ADDRESS.upper()),
+    ],
+    ids=["scrypt", "pbkdf2", "with its address", "with its address in capitals"],
+)
+def test_the_definitions_own_keystores_open_with_its_password(tmp_path, document):
+    key = read_ethereum_keystore(stored(tmp_path, document), PASSWORD)
     assert key.reveal().hex() == SECRET
     assert key.address.hex() == ADDRESS
 
@@ -119,7 +126,7 @@ def test_a_key_is_never_replaced(tmp_path):
     path = stored(tmp_path, PBKDF2)
     before = path.read_bytes()
     with pytest.raises(FileExistsError):
-        write_ethereum_keystore(path, KEY, "correct horse", kdf="pbkdf2")
+        write_ethereum_keystore(path, KEY, "correct horse", kdf="pbkdf2", rounds=1000)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

@@ -75,7 +75,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
         keyset=directory / "keyset.json",
         socket=directory / "signer.sock",
     )
-    write_keystore(found.keystore, secret(ME), "correct horse")
+    write_keystore(found.keystore, secret(ME), "correct horse", kdf="pbkdf2", rounds=1000)
     found.password_file.write_text("correct horse\n")
     found.password_file.chmod(0o600)
     found.keyset.write_bytes(committee(not_before=0).serialize())

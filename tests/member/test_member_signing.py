@@ -32,7 +32,7 @@ PASSWORD = "correct horse"
 @pytest.fixture(scope="session")
 def keystore(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("keys") / "member.json"
-    write_keystore(path, secret(ME), PASSWORD)
+    write_keystore(path, secret(ME), PASSWORD, kdf="pbkdf2", rounds=1000)
     return path
 
 
