@@ -23,6 +23,9 @@ from da_node.service import WrongLength
 
 ENTROPY_BYTES: Final = 32
 """Randomness of one secret key."""
+POSSESSIONS: Final = 4096
+"""Proofs that are remembered, about 1 kB each: a keyset's are looked at with each member, with the
+whole, and again whenever its file is read, of 16 keysets of 128 members at most."""
 
 
 class _PointBytes(FixedBytes):
@@ -123,6 +126,7 @@ def is_signature(public_key: PublicKey, message: bytes, signature: Signature) ->
     return bool(PopSchemeMPL.verify(public_key.point, message, signature.point))
 
 
+@functools.lru_cache(maxsize=POSSESSIONS)
 def is_possession(public_key: PublicKey, proof: PossessionProof) -> bool:
     """Whether the proof shows that the owner of the key has its secret."""
     return bool(PopSchemeMPL.pop_verify(public_key.point, proof.point))
