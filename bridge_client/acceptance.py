@@ -12,7 +12,7 @@ from typing import Any, Final
 from bridge_client.contract import Contract
 from bridge_client.errors import NotAsPlanned
 from bridge_client.l1 import Chain
-from bridge_client.plans import Deployment, EscrowPlan, Plan
+from bridge_client.plans import BridgeDeployment, Deployment, EscrowPlan, Plan
 from committee.secp256k1 import Address
 
 _ENABLED: Final = 2
@@ -41,6 +41,24 @@ async def require_planned(chain: Chain, plan: Plan, made: Deployment, account: A
         await _require_timelock(Contract(chain, address, "TimelockController"), delay_s, account)
 
 
+async def require_bridge(
+    chain: Chain,
+    escrow: EscrowPlan,
+    guardian: Address,
+    settlement: Address,
+    made: BridgeDeployment,
+    account: Address,
+) -> None:
+    """The same of a bridge alone."""
+    bridge = Contract(chain, made.bridge, "TokenEscrowBridge")
+    questions = _of_bridge(escrow, guardian, settlement, made.owner, bridge)
+    for contract, function, arguments, expected in questions:
+        _compare(contract, function, await contract.answer(function, *arguments), expected)
+    if not escrow.is_bare:
+        timelock = Contract(chain, made.owner, "TimelockController")
+        await _require_timelock(timelock, escrow.owner_delay_s, account)
+
+
 class _Places:
     """The contracts of a deployment."""
 
@@ -61,16 +79,18 @@ def _questions(plan: Plan, made: Deployment, at: _Places) -> Iterator[_Question]
     for sequencer in plan.sequencers:
         yield at.settlement, "isSequencer", (bytes(sequencer),), True
     yield at.settlement, "forcedFeeWei", (), plan.forced_fee_wei
-    if plan.escrow is not None and at.bridge:
-        yield from _of_bridge(plan.escrow, plan.guardian, made, at.bridge)
+    if plan.escrow and at.bridge and made.bridge_owner:
+        yield from _of_bridge(
+            plan.escrow, plan.guardian, made.settlement, made.bridge_owner, at.bridge
+        )
 
 
 def _of_bridge(
-    escrow: EscrowPlan, guardian: Address, made: Deployment, bridge: Contract
+    escrow: EscrowPlan, guardian: Address, settlement: Address, owner: Address, bridge: Contract
 ) -> Iterator[_Question]:
-    yield bridge, "owner", (), made.bridge_owner
+    yield bridge, "owner", (), owner
     yield bridge, "tokenAsset", (), escrow.token
-    yield bridge, "settlement", (), made.settlement
+    yield bridge, "settlement", (), settlement
     yield bridge, "withdrawalSigner", (), escrow.signer
     yield bridge, "guardian", (), guardian
     yield bridge, "dailyLimit", (), escrow.daily_limit

@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bridge_client.acceptance import require_planned
+from bridge_client.acceptance import require_bridge, require_planned
 from bridge_client.artifacts import artifact
 from bridge_client.calldata import keys_of, proofs_in_calls, rules_of
 from bridge_client.contract import Contract, refusal
 from bridge_client.errors import NoContract
 from bridge_client.ethereum import Interface
 from bridge_client.governing import Owner
-from bridge_client.l1 import CallRefused, Receipt
-from bridge_client.plans import NOBODY, Deployment, EscrowPlan, Plan
+from bridge_client.l1 import CallRefused, Chain, Receipt
+from bridge_client.plans import NOBODY, BridgeDeployment, Deployment, EscrowPlan, Plan
 from bridge_client.sending import Sender
+from bridge_client.settling import Settlement
 from bridge_client.transactions import Call
 from committee.keyset import VerifiedKeyset
 from committee.secp256k1 import Address
@@ -38,9 +39,26 @@ async def deploy(sender: Sender, plan: Plan, label: str) -> Deployment:
     there is not what was planned.
     """
     plan.check()
-    if plan.escrow is not None and not await sender.chain.has_code(plan.escrow.token):
-        raise NoContract(name="token", address=plan.escrow.token.hex0x)
-    return await _Deploying(sender, plan, label).run()
+    if plan.escrow is not None:
+        await _require_token(sender.chain, plan.escrow.token)
+    return await _Deploying(_Placing(sender, f"deploy {label}"), plan).run()
+
+
+async def deploy_bridge(
+    sender: Sender, settlement: Settlement, escrow: EscrowPlan, guardian: Address, label: str
+) -> BridgeDeployment:
+    """A bridge for a settlement that is there, whoever deployed it; once for a label and a token.
+    Raises as `deploy`.
+    """
+    escrow.check(settlement.terms.challenge_period_s)
+    await _require_token(sender.chain, escrow.token)
+    address = settlement.contract.address
+    placing = _Placing(sender, f"escrow {address.hex0x} {label}")
+    owner = await placing.bridge_owner(escrow)
+    bridge = await placing.bridge(escrow, owner, guardian, address)
+    made = BridgeDeployment(bridge=bridge, owner=owner)
+    await require_bridge(sender.chain, escrow, guardian, address, made, sender.account)
+    return made
 
 
 async def register(
@@ -63,24 +81,24 @@ async def register(
 
 @dataclass
 class _Deploying:
-    sender: Sender
+    placing: _Placing
     plan: Plan
-    label: str
-    _receipts: list[Receipt] = field(default_factory=list)
     _waiting: list[int] = field(default_factory=list)
 
     async def run(self) -> Deployment:
-        plan, account = self.plan, self.sender.account
-        owner = await self._timelock(plan.timelock_delay_s) if plan.timelock_delay_s else account
+        plan, placing, sender = self.plan, self.placing, self.placing.sender
+        owner = sender.account
+        if plan.timelock_delay_s:
+            owner = await placing.timelock(plan.timelock_delay_s)
         network = bytes(plan.keysets[0].network_id)
-        verifier = await self._create(
+        verifier = await placing.create(
             "CertificateVerifier", network, bytes(owner), bytes(plan.guardian)
         )
-        samplers = await self._create(
+        samplers = await placing.create(
             "SamplerRegistry", bytes(owner), plan.stake_wei, plan.exit_delay_s
         )
         config = plan.settlement_config(verifier, samplers, owner)
-        settlement = await self._create(
+        settlement = await placing.create(
             "BatchSettlement",
             tuple(map(_argument, config.values())),
             [bytes(one) for one in plan.sequencers],
@@ -88,7 +106,7 @@ class _Deploying:
         bridge = bridge_owner = None
         if plan.escrow is not None:
             bridge_owner = await self._bridge_owner(plan.escrow, owner)
-            bridge = await self._bridge(plan.escrow, bridge_owner, settlement)
+            bridge = await placing.bridge(plan.escrow, bridge_owner, plan.guardian, settlement)
         await self._govern(owner, verifier, samplers)
         made = Deployment(
             owner=owner,
@@ -97,78 +115,95 @@ class _Deploying:
             settlement=settlement,
             bridge=bridge,
             bridge_owner=bridge_owner,
-            first_block=self._receipts[0].block_number,
+            first_block=placing.receipts[0].block_number,
             waiting_until=max(self._waiting, default=None),
         )
-        await require_planned(self.sender.chain, plan, made, account)
+        await require_planned(sender.chain, plan, made, sender.account)
         return made
-
-    # ------------------------------------------------------------ the bridge
 
     async def _bridge_owner(self, escrow: EscrowPlan, owner: Address) -> Address:
         """The settlement's owner, where it is slow enough as planned, or a timelock of its own."""
-        if escrow.is_bare:
-            return escrow.signer
-        if escrow.owner_delay_s == self.plan.timelock_delay_s:
-            return owner
-        return await self._timelock(escrow.owner_delay_s, "of the bridge")
-
-    async def _bridge(self, escrow: EscrowPlan, owner: Address, settlement: Address) -> Address:
-        config = (
-            bytes(escrow.token),
-            bytes(settlement),
-            bytes(owner),
-            bytes(escrow.signer),
-            bytes(self.plan.guardian),
-            escrow.daily_limit,
-            escrow.delay_s,
-            escrow.is_bare,
-        )
-        return await self._create("TokenEscrowBridge", config, of=(escrow.token.hex0x,))
-
-    # ------------------------------------------------------------ steps
+        if escrow.is_bare or escrow.owner_delay_s != self.plan.timelock_delay_s:
+            return await self.placing.bridge_owner(escrow)
+        return owner
 
     async def _govern(self, owner: Address, verifier: Address, samplers: Address) -> None:
         """Keysets enabled, samplers admitted."""
-        chain = self.sender.chain
+        sender, chain = self.placing.sender, self.placing.sender.chain
         governing = await Owner.at(chain, owner)
         registrar = Contract(chain, verifier, "CertificateVerifier")
         for keyset in self.plan.keysets:
-            await register(self.sender, registrar, keyset, "deploy", self.label)
+            await register(sender, registrar, keyset, self.placing.label)
             await self._act(governing, registrar, "enableKeyset", bytes(keyset.hash))
         registry = Contract(chain, samplers, "SamplerRegistry")
         for sampler in self.plan.samplers:
             await self._act(governing, registry, "admit", bytes(sampler))
 
     async def _act(self, owner: Owner, contract: Contract, function: str, argument: bytes) -> None:
-        free = await owner.act(self.sender, self._purpose, contract, function, argument)
+        placing = self.placing
+        free = await owner.act(placing.sender, placing.purpose, contract, function, argument)
         if free is not None:
             self._waiting.append(free)
 
-    async def _timelock(self, delay_s: int, *of: str) -> Address:
+
+@dataclass
+class _Placing:
+    """Contracts created one after the other, each once for its purpose."""
+
+    sender: Sender
+    label: str
+    receipts: list[Receipt] = field(default_factory=list)
+
+    async def timelock(self, delay_s: int, *of: str) -> Address:
         """One that the account works, and that nobody administers but itself."""
         ours = [bytes(self.sender.account)]
-        return await self._create("TimelockController", delay_s, ours, ours, bytes(NOBODY), of=of)
+        return await self.create("TimelockController", delay_s, ours, ours, bytes(NOBODY), of=of)
 
-    async def _create(self, name: str, *arguments: Any, of: Sequence[str] = ()) -> Address:
+    async def bridge_owner(self, escrow: EscrowPlan) -> Address:
+        """A bridge's own."""
+        if escrow.is_bare:
+            return escrow.signer
+        return await self.timelock(escrow.owner_delay_s, "of the bridge")
+
+    async def bridge(
+        self, escrow: EscrowPlan, owner: Address, guardian: Address, settlement: Address
+    ) -> Address:
+        config = (
+            bytes(escrow.token),
+            bytes(settlement),
+            bytes(owner),
+            bytes(escrow.signer),
+            bytes(guardian),
+            escrow.daily_limit,
+            escrow.delay_s,
+            escrow.is_bare,
+        )
+        return await self.create("TokenEscrowBridge", config, of=(escrow.token.hex0x,))
+
+    async def create(self, name: str, *arguments: Any, of: Sequence[str] = ()) -> Address:
         interface = Interface(artifact(name))
         call = Call(to=None, data=interface.creation(*arguments))
         try:
-            receipt = await self.sender.send(call, self._purpose("create", name, *of))
+            receipt = await self.sender.send(call, self.purpose("create", name, *of))
         except CallRefused as error:
             raise refusal(interface, f"creating {name}", error) from None
-        self._receipts.append(receipt)
+        self.receipts.append(receipt)
         if receipt.contract is None:
             raise Bug(reason=f"creating {name} created nothing")  # the sender has compared it
         return receipt.contract
 
-    def _purpose(self, *what: Any) -> str:
-        return " ".join(map(str, ("deploy", self.label, *what)))
+    def purpose(self, *what: Any) -> str:
+        return " ".join(map(str, (self.label, *what)))
 
 
 def addresses(texts: Sequence[str]) -> tuple[Address, ...]:
     """From hex. Raises MalformedRequest."""
     return tuple(map(Address.from_hex, texts))
+
+
+async def _require_token(chain: Chain, token: Address) -> None:
+    if not await chain.has_code(token):
+        raise NoContract(name="token", address=token.hex0x)
 
 
 def _argument(value: Any) -> Any:

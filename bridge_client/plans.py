@@ -31,6 +31,12 @@ class EscrowPlan:
     """For clients that need it: the signer owns the bridge itself, and signs a digest that does not
     bind the contract. As safe as one key."""
 
+    def check(self, challenge_period_s: int) -> None:
+        """What the constructor asks, for a settlement of that period. Raises BadConfiguration."""
+        _require_above("withdrawal-delay", self.delay_s, 0)
+        if not self.is_bare:
+            _require_longer("bridge-delay", self.owner_delay_s, challenge_period_s)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -69,16 +75,16 @@ class Plan:
         if len({keyset.network_id for keyset in self.keysets}) != 1:
             raise Bug(reason="a deployment has the keysets of one network")
         for name, value in self._above_zero():
-            if value <= 0:
-                raise BadConfiguration(source="plan", name=name, reason=f"{value} is not above 0")
+            _require_above(name, value, 0)
         if self.margin_s < self.response_window_s:
             reason = f"{self.margin_s} s is shorter than the response window"
             raise BadConfiguration(source="plan", name="margin", reason=reason)
-        for name, delay_s in self._above_period():
-            if delay_s <= self.challenge_period_s:
-                reason = f"{delay_s} s is not longer than the challenge period"
-                reason += f", {self.challenge_period_s} s"
-                raise BadConfiguration(source="plan", name=name, reason=reason)
+        # delays in which whoever sees something coming must be able to act
+        _require_longer("exit-delay", self.exit_delay_s, self.challenge_period_s)
+        if self.timelock_delay_s:
+            _require_longer("timelock-delay", self.timelock_delay_s, self.challenge_period_s)
+        if self.escrow:
+            self.escrow.check(self.challenge_period_s)
 
     def _above_zero(self) -> Iterator[tuple[str, int]]:
         yield "quorum", self.quorum
@@ -90,16 +96,6 @@ class Plan:
         yield "point-bond", self.point_bond_wei
         yield "forced-fee", self.forced_fee_wei
         yield "stake", self.stake_wei
-        if self.escrow:
-            yield "withdrawal-delay", self.escrow.delay_s
-
-    def _above_period(self) -> Iterator[tuple[str, int]]:
-        """Delays in which whoever sees something coming must be able to act."""
-        yield "exit-delay", self.exit_delay_s
-        if self.timelock_delay_s:
-            yield "timelock-delay", self.timelock_delay_s
-        if self.escrow and not self.escrow.is_bare:
-            yield "bridge-delay", self.escrow.owner_delay_s
 
     def settlement_config(
         self, verifier: Address, samplers: Address, owner: Address
@@ -139,3 +135,23 @@ class Deployment:
     """The block of the first of them."""
     waiting_until: int | None
     """When what is scheduled with the timelock can be carried out, unix seconds; None: all is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeDeployment:
+    """A bridge beside a settlement that was there."""
+
+    bridge: Address
+    owner: Address
+
+
+def _require_above(name: str, value: int, bound: int) -> None:
+    if value <= bound:
+        reason = f"{value} is not above {bound}"
+        raise BadConfiguration(source="plan", name=name, reason=reason)
+
+
+def _require_longer(name: str, delay_s: int, challenge_period_s: int) -> None:
+    if delay_s <= challenge_period_s:
+        reason = f"{delay_s} s is not longer than the challenge period, {challenge_period_s} s"
+        raise BadConfiguration(source="plan", name=name, reason=reason)

@@ -12,7 +12,7 @@ from bridge_client.cli.bonds import (
 )
 from bridge_client.cli.cancelling import cancel_command
 from bridge_client.cli.challenges import challenge_command, respond_command, uphold_command
-from bridge_client.cli.deploying import deploy_command
+from bridge_client.cli.deploying import deploy_command, escrow_command
 from bridge_client.cli.fallback import fallback_group
 from bridge_client.cli.governing import govern_command
 from bridge_client.cli.guarding import (
@@ -49,6 +49,7 @@ def bridge() -> None:
 
 for command in (
     deploy_command,
+    escrow_command,
     propose_command,
     settle_command,
     finalize_command,

@@ -1,15 +1,16 @@
-"""`holdfast bridge deploy`."""
+"""`holdfast bridge deploy` and `escrow`."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import click
 
 from bridge_client.cli.session import EXIT_NOT_YET, Session, bridge_command
-from bridge_client.deploying import addresses, deploy
+from bridge_client.deploying import addresses, deploy, deploy_bridge
 from bridge_client.plans import EscrowPlan, Plan
-from committee.cli.parameters import DURATION
+from committee.cli.parameters import DURATION, Hex
 from committee.secp256k1 import Address
 from da_node.service import Output
 
@@ -138,5 +139,47 @@ async def deploy_command(
         raise click.exceptions.Exit(EXIT_NOT_YET)
 
 
-def _lines(document: dict[str, object]) -> str:
+def _lines(document: Mapping[str, object]) -> str:
     return "\n".join(f"{name:<14} {value}" for name, value in document.items() if value is not None)
+
+
+@click.command("escrow")
+@click.argument("token", type=Hex(Address))
+@click.option("--label", default="1", show_default=True, help="Another one deploys once more.")
+@click.option("--signer", type=Hex(Address), help="Signs withdrawals; the account if absent.")
+@click.option("--guardian", type=Hex(Address), help="Pauses and vetoes; the account if absent.")
+@click.option("--daily-limit", type=click.IntRange(0), required=True, help="Of signatures.")
+@click.option("--withdrawal-delay", type=DURATION, default="2d", show_default=True)
+@click.option("--bridge-delay", type=DURATION, default="8d", show_default=True)
+@click.option("--bare", is_flag=True, help="The signer owns the bridge: as safe as one key.")
+@bridge_command
+async def escrow_command(
+    session: Session,
+    output: Output,
+    token: Address,
+    label: str,
+    signer: Address | None,
+    guardian: Address | None,
+    daily_limit: int,
+    withdrawal_delay: int,
+    bridge_delay: int,
+    bare: bool,
+) -> None:
+    """Put a bridge for TOKEN beside the --settlement, whoever deployed that.
+
+    A timelock of its own owns it, with a --bridge-delay above the challenge period. Exit codes: 0
+    there, and as asked for, 11 not confirmed in time, 1 failed, 2 wrong usage.
+    """
+    sender = await session.sender()
+    escrow = EscrowPlan(
+        token=token,
+        signer=signer or sender.account,
+        owner_delay_s=bridge_delay,
+        daily_limit=daily_limit,
+        delay_s=withdrawal_delay,
+        is_bare=bare,
+    )
+    settlement = await session.settlement()
+    made = await deploy_bridge(sender, settlement, escrow, guardian or sender.account, label)
+    document = {"bridge": made.bridge.hex0x, "bridge_owner": made.owner.hex0x}
+    output.result(document, _lines(document))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from chain_under_test import Deployed
 from desk import WINDOWS, Desk
-from settlement_specimens import HOUR
+from settlement_specimens import DAY, HOUR, Settled
 from settlement_under_test import account
 
 from bridge_client.artifacts import Artifact
@@ -56,6 +56,27 @@ def test_another_token_is_another_bridge_of_the_same_settlement(
     ]
     assert made[0]["bridge"] != made[1]["bridge"]
     assert made[0] | {"bridge": None} == made[1] | {"bridge": None}
+
+
+def test_a_bridge_is_put_beside_a_settlement_that_somebody_else_deployed(
+    desk: Desk, test_tokens: dict[str, Artifact]
+) -> None:
+    settlement = Settled.on(desk.chain).settlement.address
+    desk.options += ["--settlement", settlement]
+    given = ["escrow", token(desk, test_tokens), *ESCROW]
+    refused = desk.give(*given, "--bridge-delay", "7d", code=2)
+    assert refused["name"] == "bridge-delay"
+    assert desk.give("journal")["intents"] == []
+    made = desk.give(*given)
+    assert desk.give(*given) == made
+    bridge = desk.at("TokenEscrowBridge", made["bridge"])
+    assert said(desk, bridge, "owner", "settlement", "withdrawalSigner") == [
+        made["bridge_owner"],
+        settlement.lower(),
+        SIGNER,
+    ]
+    timelock = desk.at("TimelockController", made["bridge_owner"])
+    assert said(desk, timelock, "getMinDelay") == [8 * DAY]
 
 
 def test_one_timelock_owns_all_where_it_is_slow_enough(
