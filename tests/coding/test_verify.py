@@ -141,7 +141,8 @@ def test_with_threads_as_without_the_first_of_the_worst_faults_is_named(faults: 
     found: list[tuple[type[BadData], int] | None] = []
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("da_node.coding.verify.THREADED_LEAF_BYTES", 1)
-        for threads in (1, 2):
+        for threads, overlapped_bytes in ((1, 1 << 30), (1, 1), (2, 1)):
+            patched.setattr("da_node.coding.verify.OVERLAPPED_BYTES", overlapped_bytes)
             try:
                 verify_columns(source.header, columns, DOUBLE, threads=threads)
                 found.append(None)
@@ -151,7 +152,7 @@ def test_with_threads_as_without_the_first_of_the_worst_faults_is_named(faults: 
     for worst in (BadProof, BadPath, NonCanonicalElement):
         named = [item for item, fault in enumerate(faults) if classes.get(fault) is worst]
         expected = (worst, named[0]) if named else expected
-    assert found == [expected, expected]
+    assert found == [expected, expected, expected]
 
 
 def test_what_is_verified_already_may_be_verified_again() -> None:
