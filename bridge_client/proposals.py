@@ -229,6 +229,7 @@ class Proposals:
                 batch=batch.number,
                 proposed_at=batch.proposed_at,
                 ordinal=ordinal,
+                strict=self.settlement.terms.strict_only,
                 header=one.header,
                 expires_at=one.expires_at,
                 certificate=one.certificate,

@@ -168,10 +168,13 @@ class Judge:
         certificate: VerifiedCertificate | None,
         expires_at: int,
         expected: frozenset[int] = frozenset(),
+        *,
+        is_strict: bool = False,
     ) -> Terms:
-        """Of a blob that is sampled for the first time."""
+        """Of a blob that is sampled for the first time, by the strict rule if that is wanted."""
         if certificate is not None:
-            return Terms.certified(certificate, self.policy.wanted, expected)
+            wanted = self.policy.wanted
+            return Terms.certified(certificate, wanted, expected, is_strict=is_strict)
         current = self.committees.current(self._clock())
         return Terms(
             keyset_hash=None if current is None else current.keyset.hash,

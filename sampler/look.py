@@ -49,6 +49,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Time of the proposal's block, unix seconds: no verdict from before it counts."""
     ordinal: Annotated[int, msgspec.Meta(ge=0, lt=1 << 16)] = 0
     """Of this look among those that the batch needs: verdicts lapse."""
+    strict: bool = False
+    """Whether *available* counts only by the rule that leans on no committee."""
     header: str
     """0x-hex, 90 bytes."""
     expires_at: _Number

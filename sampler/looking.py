@@ -64,7 +64,9 @@ class Looking:
         if known is not None:
             return blob_id, known
         one = await self._announcement(look, header)
-        asked = await self._state.run(steps.ask_look, name, one, now=self._clock())
+        asked = await self._state.run(
+            steps.ask_look, name, one, now=self._clock(), is_strict=look.strict
+        )
         self.asked_for()
         self._then()
         return blob_id, asked

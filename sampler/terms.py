@@ -24,6 +24,7 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     wanted: str
     unit: int | None
     expected: list[int]
+    is_strict: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +43,17 @@ class Terms:
     """None: whichever needs fewer bytes."""
     expected: frozenset[int] = frozenset()
     """Members that earlier sessions saw silent."""
+    is_strict: bool = False
+    """Whether the committee is not leant on, though there is a certificate."""
 
     @classmethod
     def certified(
-        cls, certificate: VerifiedCertificate, wanted: Fraction, expected: frozenset[int]
+        cls,
+        certificate: VerifiedCertificate,
+        wanted: Fraction,
+        expected: frozenset[int],
+        *,
+        is_strict: bool = False,
     ) -> Terms:
         """Of a blob with a valid certificate."""
         return cls(
@@ -54,6 +62,7 @@ class Terms:
             expires_at=certificate.expires_at,
             wanted=wanted,
             expected=expected,
+            is_strict=is_strict,
         )
 
     @classmethod
@@ -72,6 +81,7 @@ class Terms:
                 wanted=Fraction(document.wanted),
                 unit=None if document.unit is None else Unit(document.unit),
                 expected=frozenset(document.expected),
+                is_strict=document.is_strict,
             )
         except (msgspec.DecodeError, ValueError) as error:
             raise StateFault(reason=f"the terms of a sample: {error}") from error
@@ -86,13 +96,15 @@ class Terms:
                 wanted=str(self.wanted),
                 unit=None if self.unit is None else int(self.unit),
                 expected=sorted(self.expected),
+                is_strict=self.is_strict,
             )
         )
 
     @property
     def rule(self) -> Rule:
-        """Certified under a valid certificate, strict without one."""
-        return Rule.STRICT if self.signers is None else Rule.CERTIFIED
+        """Certified under a valid certificate, strict without one and where that is wanted."""
+        leans = self.signers is not None and not self.is_strict
+        return Rule.CERTIFIED if leans else Rule.STRICT
 
     @property
     def promised(self) -> frozenset[int]:

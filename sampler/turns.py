@@ -136,7 +136,9 @@ class Turns:
             )
         # Whoever is silent may have chosen to be, by what was asked of this order before.
         expected = self._expected(certificate) if before is None else frozenset[int]()
-        terms = self._judge.terms(certificate, waiting.expires_at, expected)
+        terms = self._judge.terms(
+            certificate, waiting.expires_at, expected, is_strict=waiting.is_strict
+        )
         if before is not None and _are_alike(before, terms):
             terms = before
         drawn = Fixed(secret=secrets.token_bytes(SECRET_BYTES), terms=terms.serialize())
@@ -218,8 +220,9 @@ class Turns:
 
 def _are_alike(before: Terms, now: Terms) -> bool:
     """Whether a sample that was fixed is of the same promise, whoever is expected silent now."""
-    return (before.keyset_hash, before.signers, before.expires_at) == (
+    return (before.keyset_hash, before.signers, before.expires_at, before.rule) == (
         now.keyset_hash,
         now.signers,
         now.expires_at,
+        now.rule,
     )

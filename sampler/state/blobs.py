@@ -16,8 +16,11 @@ from da_node.coding import BlobId
 from da_node.service.database import Sql
 from sampler.state.records import AVAILABLE, Announcement, Fixed, Lane, Waiting
 
-_COLUMNS: Final = """blob_id, header, expires_at, label, certificate, seen_at, lane, tries, secret,
-terms"""
+_IS_STRICT: Final = """EXISTS (SELECT 1 FROM looks WHERE looks.blob_id = blobs.blob_id
+AND is_strict AND begun_after IS NOT NULL)"""
+"""From a strict look on a blob is sampled by that rule, which counts everywhere."""
+_COLUMNS: Final = f"""blob_id, header, expires_at, label, certificate, seen_at, lane, tries, secret,
+terms, {_IS_STRICT}"""
 
 
 def announce(sql: Sql, one: Announcement, now: float) -> None:
@@ -174,7 +177,8 @@ def count_uncertified(sql: Sql) -> int:
 
 
 def _waiting(row: tuple[Any, ...]) -> Waiting:
-    blob_id, header, expires_at, label, certificate, seen_at, lane, tries, secret, terms = row
+    blob_id, header, expires_at, label, certificate, seen_at, lane, tries, *more = row
+    secret, terms, is_strict = more
     return Waiting(
         blob_id=BlobId(blob_id),
         header=header,
@@ -185,4 +189,5 @@ def _waiting(row: tuple[Any, ...]) -> Waiting:
         lane=Lane(lane),
         tries=tries,
         fixed=None if secret is None else Fixed(secret=secret, terms=terms),
+        is_strict=bool(is_strict),
     )

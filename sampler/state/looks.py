@@ -31,13 +31,15 @@ CREATE TABLE IF NOT EXISTS looks (
     blob_id BLOB NOT NULL,
     due_at REAL NOT NULL,
     expires_at INTEGER NOT NULL,
+    is_strict INTEGER NOT NULL,
     begun_after INTEGER
 );
 CREATE INDEX IF NOT EXISTS looks_waiting ON looks (due_at) WHERE begun_after IS NULL;
 CREATE INDEX IF NOT EXISTS looks_blob ON looks (blob_id);
 CREATE INDEX IF NOT EXISTS looks_expiry ON looks (expires_at)
 """
-"""`begun_after`: the last verdict's cursor when its sample was drawn; NULL while it waits."""
+"""`is_strict`: whether the settlement takes the strict rule alone. `begun_after`: the last
+verdict's cursor when its sample was drawn; NULL while it waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,15 @@ def waiting(sql: Sql) -> int:
     return int(count)
 
 
-def add(sql: Sql, name: LookName, blob_id: BlobId, *, due_at: float, expires_at: int) -> None:
+def add(
+    sql: Sql,
+    name: LookName,
+    blob_id: BlobId,
+    *,
+    due_at: float,
+    expires_at: int,
+    is_strict: bool,
+) -> None:
     """One more that waits. Raises TooManyRequests, TooManyLooks."""
     if waiting(sql) >= MOST_WAITING:
         raise TooManyRequests(what="looks that wait", bound=MOST_WAITING)
@@ -69,8 +79,8 @@ def add(sql: Sql, name: LookName, blob_id: BlobId, *, due_at: float, expires_at:
     if count >= MOST_OF_A_BLOB:
         raise TooManyLooks(blob_id=blob_id.hex0x, bound=MOST_OF_A_BLOB)
     sql.execute(
-        "INSERT INTO looks (name, blob_id, due_at, expires_at) VALUES (?, ?, ?, ?)",
-        (name, blob_id, due_at, expires_at),
+        "INSERT INTO looks (name, blob_id, due_at, expires_at, is_strict) VALUES (?, ?, ?, ?, ?)",
+        (name, blob_id, due_at, expires_at, is_strict),
     )
 
 

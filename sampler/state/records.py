@@ -70,6 +70,8 @@ class Waiting:
     """Sessions that ended with a verdict."""
     fixed: Fixed | None
     """None before the first session of a sample that nobody has been shown."""
+    is_strict: bool = False
+    """Whether a look wants the rule that leans on no committee."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from da_node.coding import BlobId
+from da_node.service import TooManyRequests
 from da_node.service.database import Database, Sql
 from sampler.intervals import Interval, Intervals
 from sampler.look import LookName
@@ -206,9 +207,11 @@ class State:
         with self._database.reading() as sql:
             return looks.find(sql, name)
 
-    def ask_look(self, name: LookName, one: Announcement, *, now: float) -> looks.Asked:
-        """Have a blob looked at anew, from `one.due_at` on; what was asked for before stays as it
-        is. Raises TooManyRequests, TooManyLooks.
+    def ask_look(
+        self, name: LookName, one: Announcement, *, now: float, is_strict: bool = False
+    ) -> looks.Asked:
+        """Have a blob looked at anew, from `one.due_at` on, by the strict rule or whichever there
+        is; what was asked for before stays as it is. Raises TooManyRequests, TooManyLooks.
 
         A crash here leaves it asked for, or not: whoever asked was not answered, and asks again.
         """
@@ -216,7 +219,16 @@ class State:
             found = looks.find(sql, name)
             if found is not None:
                 return found
-            looks.add(sql, name, one.blob_id, due_at=one.due_at, expires_at=one.expires_at)
+            if one.lane is Lane.UNCERTIFIED and (blobs.count_uncertified(sql) >= MOST_UNCERTIFIED):
+                raise TooManyRequests(what="uncertified blobs", bound=MOST_UNCERTIFIED)
+            looks.add(
+                sql,
+                name,
+                one.blob_id,
+                due_at=one.due_at,
+                expires_at=one.expires_at,
+                is_strict=is_strict,
+            )
             blobs.announce(sql, one, now)
             return looks.Asked(begun_after=None)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,14 +13,18 @@ import pytest
 
 from committee.errors import BadSigner
 from committee.secp256k1 import EthereumKey
+from committee.values import KeysetHash
 from da_node.coding import BlobId, Header
 from da_node.coding.values import Commitment, MerkleRoot
 from da_node.errors import MalformedRequest, TooManyRequests
+from sampler.confidence import Rule
 from sampler.errors import StateFault, TooManyLooks
 from sampler.intervals import Interval
 from sampler.look import Look, LookName, look_of, signed, signer_of_look
 from sampler.looking import Looking
 from sampler.state import Announcement, Evidenced, Fixed, Lane, State, Waiting, looks
+from sampler.state import state as state_module
+from sampler.terms import Terms
 
 NOW = 1_800_000_000.0
 WATCHER = EthereumKey(b"\x03" * 32)
@@ -55,7 +60,7 @@ def proposed(number: int, *, certificate: bytes | None = b"c", due_at: float = N
 
 def heard(state: State, number: int) -> None:
     """It stands in a feed, as everything that a committee certifies does."""
-    one = dataclasses.replace(proposed(number), lane=Lane.NEW)
+    one = replace(proposed(number), lane=Lane.NEW)
     state.announce("node", Interval(number, number + 1), [one], now=NOW)
 
 
@@ -156,6 +161,45 @@ def test_of_one_blob_a_few_samples_are_drawn_and_no_more(state: State) -> None:
     (one,) = waiting(state)
     assert one.fixed is not None
     state.ask_look(named(99), proposed(2), now=NOW)  # another blob has its own
+
+
+def test_from_a_strict_look_on_a_blob_is_sampled_by_the_strict_rule(state: State) -> None:
+    heard(state, 1)
+    state.ask_look(named(7), proposed(1), now=NOW)
+    state.begin_looks(now=NOW, besides=())
+    assert [one.is_strict for one in waiting(state)] == [False]
+    state.ask_look(named(8), proposed(1), now=NOW, is_strict=True)
+    assert [one.is_strict for one in waiting(state)] == [False], "it has not begun"
+    state.begin_looks(now=NOW, besides=())
+    assert [one.is_strict for one in waiting(state)] == [True]
+    state.ask_look(named(9), proposed(1), now=NOW)
+    state.begin_looks(now=NOW, besides=())
+    assert [one.is_strict for one in waiting(state)] == [True], "which counts everywhere"
+
+
+def test_terms_that_lean_on_no_committee_have_its_promise_all_the_same() -> None:
+    terms = Terms(
+        keyset_hash=KeysetHash(b"k" * 32),
+        signers=frozenset({0, 2, 3}),
+        expires_at=int(NOW),
+        wanted=Fraction(1, 10**6),
+        is_strict=True,
+    )
+    assert (terms.rule, terms.promised) == (Rule.STRICT, {0, 2, 3})
+    assert Terms.parse(terms.serialize()) == terms
+    before = terms.serialize().replace(b',"is_strict":true', b"")  # as written before there was one
+    assert Terms.parse(before) == replace(terms, is_strict=False)
+    assert Terms.parse(before).rule is Rule.CERTIFIED
+
+
+def test_uncertified_looks_are_bounded_with_all_that_anybody_can_make_up(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_module, "MOST_UNCERTIFIED", 1)
+    state.ask_look(named(1), proposed(1, certificate=None), now=NOW)
+    with pytest.raises(TooManyRequests, match="uncertified blobs: the limit is 1"):
+        state.ask_look(named(2), proposed(2, certificate=None), now=NOW)
+    state.ask_look(named(3), proposed(3), now=NOW)
 
 
 def test_so_many_looks_wait_and_no_more(state: State, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -489,6 +490,13 @@ async def test_a_blob_of_which_no_feed_told_is_looked_at_by_its_proposal(
         assert (await asked(url, look))[0] == 202
         found = await get(f"/v1/verdicts/{receipt.blob_id.hex0x}?wait=30")
         assert (found["finding"], found["message"]["rule"]) == ("available", 1)
+        # where the settlement leans on no committee, the sampler does not
+        strict = msgspec.structs.replace(look, batch=2, strict=True)
+        assert (await asked(url, strict))[0] == 202
+        path = f"/v1/verdicts/{receipt.blob_id.hex0x}?wait=30&after={found['cursor']}"
+        found = await get(path)
+        assert (found["finding"], found["message"]["rule"]) == ("available", 0)
+        assert found["message"]["keysetHash"] == network.committee.keyset.hash.hex0x
     async with sampling(network, tmp_path / "unsigned", key=None, watchers=watchers) as (_, url):
         assert (await asked(url, look))[1]["code"] == "signs_nothing"
 
