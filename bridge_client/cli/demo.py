@@ -1,5 +1,6 @@
-"""The bridge's act of the demonstration: a batch is final once it is certified and sampled, and one
-that is withheld falls. On a real EVM, with windows of seconds; no clock is moved.
+"""The bridge's act of the demonstration: a batch is final once it is certified and sampled, tokens
+go in and come out, and a batch that is withheld falls. On a real EVM, with windows of seconds; no
+clock is moved.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import aiohttp
 
 from bridge_client.answering import openings
 from bridge_client.anvil import binary
+from bridge_client.cli.demo_tokens import Tokens
 from bridge_client.devchain import BALANCE_WEI, CHAIN_ID, ETHER, settlement_of
 from bridge_client.devnet import L1, L1Files, chain_part, watcher_part
 from bridge_client.devnet.parts import rpc_url
@@ -104,6 +106,7 @@ class _Cast:
     kzg: LocalKzg
     sequencer: EthereumKey
     challenger: EthereumKey
+    user: EthereumKey
 
     def sender(self, key: EthereumKey) -> Sender:
         return Sender(
@@ -134,14 +137,19 @@ async def _play(
             kzg=kzg,
             sequencer=read_ethereum_keystore(files.sequencer_keystore, password),
             challenger=EthereumKey(secrets.token_bytes(SECRET_BYTES)),
+            user=EthereumKey(secrets.token_bytes(SECRET_BYTES)),
         )
-        account = cast.challenger.address.hex0x
-        await endpoint.ask("anvil_setBalance", [account, hex(BALANCE_WEI)])
+        for key in (cast.challenger, cast.user):
+            await endpoint.ask("anvil_setBalance", [key.address.hex0x, hex(BALANCE_WEI)])
         settlement = await Settlement.at(chain, settlement_of(cast.sequencer.address))
         stage.fact("settlement", settlement.contract.address.hex0x)
         needed = f"a certificate, {settlement.terms.quorum} verdicts"
         stage.fact("final takes", f"{needed}, {PERIOD_S} s without a challenge")
-        await _final(cast, settlement)
+        tokens = await Tokens.deposited(
+            stage, settlement, cast.sender(cast.sequencer), cast.sender(cast.user), CHAIN_ID
+        )
+        await _final(cast, settlement, tokens.tree.root)
+        await tokens.withdrawn(0)
         await _void(cast, settlement)
 
 
@@ -156,11 +164,11 @@ async def _opened(url: str, files: L1Files) -> AsyncIterator[tuple[Endpoint, Cha
             await journal.close()
 
 
-async def _final(cast: _Cast, settlement: Settlement) -> None:
+async def _final(cast: _Cast, settlement: Settlement, withdrawals_root: bytes) -> None:
     cast.stage.scene("post a batch, and propose it with its certificate")
     began = time.monotonic()
     certificate = await _certified(cast, settlement, cast.stage.batch)
-    batch = await _proposed(cast, settlement, certificate, 0)
+    batch = await _proposed(cast, settlement, certificate, 0, withdrawals_root)
     cast.stage.scene("the samplers look at what is proposed; the watcher brings what they sign")
     await _until_told(cast, settlement, batch)
     await _tell_verdicts(cast, batch.blob_id)
@@ -245,7 +253,11 @@ async def _certified(cast: _Cast, settlement: Settlement, payload: bytes) -> Ver
 
 
 async def _proposed(
-    cast: _Cast, settlement: Settlement, certificate: VerifiedCertificate, height: int
+    cast: _Cast,
+    settlement: Settlement,
+    certificate: VerifiedCertificate,
+    height: int,
+    withdrawals_root: bytes = bytes(32),
 ) -> Batch:
     # made up: no rollup is played here
     root = bytes(31) + bytes((height + 1,))
@@ -253,7 +265,7 @@ async def _proposed(
         height=height,
         previous_root=await settlement.tip(),
         state_root=root,
-        withdrawals_root=bytes(32),
+        withdrawals_root=withdrawals_root,
         certificate=certificate,
     )
     batch = await settlement.propose(cast.sender(cast.sequencer), proposal)

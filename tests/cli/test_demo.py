@@ -52,6 +52,8 @@ def test_the_demonstration_shows_what_it_promises_and_stops_cleanly() -> None:
     assert settled.count("available: ") >= 2
     assert "2 available, 0 withheld" in settled
     assert re.search(r"final +[0-9.]+ s after its post; its window is 10 s", settled)
+    for fact in ("1000 of 1000000 tokens", "400 tokens; the user has 999400", "BRIDGE_REPLAY"):
+        assert fact in settled
     assert "nobody can give it" in settled
     assert "batch 2 does not become final: it is void" in settled
 
