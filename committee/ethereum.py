@@ -1,24 +1,23 @@
-"""The one door to Ethereum's keys and keystores, and the `eth-keyfile` package behind it.
+"""The one door to the making of Ethereum's keystores, and the `eth-keyfile` package behind it.
 
 Importing `eth-keyfile` imports `py_ecc`, which raises the interpreter's recursion limit to 100,000
 for the whole process: from then on nested JSON of another machine's would overflow the stack and
 kill us, instead of being refused. The limit is put back here, so nothing else may import them.
-The import takes 0.4 s; whoever can do without keystores imports this late.
+The import takes 0.4 s: whoever makes a keystore imports this then. Keystores are opened without it.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Any, Literal
+from typing import Any
+
+from committee.passwords import Kdf
 
 _limit = sys.getrecursionlimit()
 try:
-    from eth_keyfile.exceptions import EthKeyfileValueError
-    from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
+    from eth_keyfile.keyfile import create_keyfile_json
 finally:
     sys.setrecursionlimit(_limit)
-
-Kdf = Literal["scrypt", "pbkdf2"]
 
 
 def encrypted(
@@ -52,13 +51,3 @@ def encrypted_wallet(
         secret, password, version=3, kdf=kdf, iterations=rounds
     )
     return document
-
-
-def decrypted(document: dict[str, Any], password: bytes) -> bytes | None:
-    """The secret of a keystore of either kind, whose form has been checked; None if the password,
-    which for EIP-2335 has been prepared as the EIP says, does not open it.
-    """
-    try:
-        return bytes(decode_keyfile_json(document, password))
-    except EthKeyfileValueError:  # it raises this for the checksum alone
-        return None

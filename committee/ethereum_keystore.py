@@ -6,21 +6,24 @@ https://github.com/ethereum/wiki/wiki/Web3-Secret-Storage-Definition
 
 from __future__ import annotations
 
+from hmac import compare_digest
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
+from committee.ciphers import aes_128_ctr, keccak256
 from committee.disk import create_file, read_file
 from committee.errors import BadDocument, BadSigner, WrongPassword
-from committee.ethereum import Kdf, decrypted, encrypted_wallet
 from committee.passwords import (
     LONGEST_KEYSTORE_BYTES,
     OWNER_ONLY,
     Hex32,
     Iv,
+    Kdf,
     Pbkdf2Params,
     ScryptParams,
+    derived,
     require_affordable,
     require_strong,
 )
@@ -67,6 +70,8 @@ def write_ethereum_keystore(
     The password is used as it is, in UTF-8. Fewer `rounds` than usual: as in `write_keystore`.
     Raises WeakPassword, FileExistsError (a keystore is never replaced), OSError.
     """
+    from committee.ethereum import encrypted_wallet  # takes 0.4 s
+
     require_strong(password)
     document = encrypted_wallet(key.reveal(), password.encode(), kdf, rounds)
     document["address"] = key.address.hex()
@@ -77,11 +82,14 @@ def write_ethereum_keystore(
 def read_ethereum_keystore(path: Path, password: str) -> EthereumKey:
     """The key in a keystore, whoever made it. Raises BadDocument, WrongPassword, OSError."""
     keystore = _parse(path)
-    secret = decrypted(msgspec.to_builtins(keystore), password.encode())
-    if secret is None:
+    crypto = keystore.crypto
+    key_of = derived(password.encode(), crypto.kdfparams)
+    ciphertext = bytes.fromhex(crypto.ciphertext)
+    if not compare_digest(keccak256(key_of.checksum_key + ciphertext), bytes.fromhex(crypto.mac)):
         raise WrongPassword(source=str(path))
+    iv = bytes.fromhex(crypto.cipherparams.iv)
     try:
-        key = EthereumKey(secret)
+        key = EthereumKey(aes_128_ctr(key_of.cipher_key, iv, ciphertext))
     except BadSigner as error:
         reason = "what it holds is no secret key of secp256k1"
         raise BadDocument(source=str(path), reason=reason) from error

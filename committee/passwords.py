@@ -5,11 +5,13 @@ Both kinds of keystore (`keystore`, `ethereum_keystore`) share this. Nothing her
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
 
+from committee.ciphers import pbkdf2, scrypt
 from committee.disk import read_file
 from committee.errors import BadDocument, WeakPassword
 from da_node.service import BadConfiguration
@@ -32,6 +34,8 @@ _MostRounds = Annotated[int, msgspec.Meta(ge=1, le=1 << 26)]
 _Small = Annotated[int, msgspec.Meta(ge=1, le=64)]
 _Salt = Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{2}){1,256}$")]
 
+Kdf = Literal["scrypt", "pbkdf2"]
+
 Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$")]
 Iv = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{32}$")]
 
@@ -53,6 +57,26 @@ class Pbkdf2Params(msgspec.Struct, frozen=True, kw_only=True):
     c: _MostRounds
     prf: Literal["hmac-sha256"]
     salt: _Salt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """What a password gives under a keystore's own terms."""
+
+    cipher_key: bytes
+    """16 bytes, for aes-128-ctr."""
+    checksum_key: bytes
+    """16 bytes, which go before the ciphertext where it is hashed."""
+
+
+def derived(password: bytes, params: ScryptParams | Pbkdf2Params) -> Derived:
+    """Slow on purpose, within what `require_affordable` lets through."""
+    salt = bytes.fromhex(params.salt)
+    if isinstance(params, ScryptParams):
+        key = scrypt(password, salt, n=params.n, r=params.r, p=params.p)
+    else:
+        key = pbkdf2(password, salt, rounds=params.c)
+    return Derived(cipher_key=key[:16], checksum_key=key[16:])
 
 
 def require_affordable(source: str, params: ScryptParams | Pbkdf2Params) -> None:

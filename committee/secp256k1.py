@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from coincurve import PrivateKey
 from coincurve import PublicKey as _PublicKey
-from Crypto.Hash import keccak
 
+from committee.ciphers import keccak256 as keccak256
 from committee.errors import BadSigner
 from committee.values import HexNamed
 from da_node.coding import HASH_BYTES
@@ -91,11 +91,6 @@ def signer_of_typed(domain_separator: bytes, struct_hash: bytes, signature: byte
 def typed_digest(domain_separator: bytes, struct_hash: bytes) -> bytes:
     """What is signed of typed data, 32 bytes."""
     return keccak256(_TYPED_PREFIX + _whole(domain_separator) + _whole(struct_hash))
-
-
-def keccak256(data: bytes) -> bytes:
-    """Ethereum's hash, 32 bytes. It is not SHA3-256."""
-    return bytes(keccak.new(digest_bits=256, data=data).digest())
 
 
 def _signer(hashed: bytes, signature: bytes) -> Address:

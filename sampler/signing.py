@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from committee.ethereum_keystore import read_ethereum_keystore
 from committee.key_lock import holding
 from committee.passwords import read_password
 from committee.secp256k1 import EthereumKey
@@ -37,8 +38,5 @@ def signing_key(
         return
     with holding(settings.keystore):
         taken_at = int(clock())
-        # Late, for it takes 0.4 s.
-        from committee.ethereum_keystore import read_ethereum_keystore
-
         key = read_ethereum_keystore(settings.keystore, read_password(settings.password_file))
         yield SigningKey(key=key, taken_at=taken_at)

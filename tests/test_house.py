@@ -31,7 +31,7 @@ ONE_DOOR = {
     "rocksdict": "da_node.store.database",
     "reedsolo": "da_node.archive.reed_solomon",
     "coincurve": "committee.secp256k1",
-    "Crypto": "committee.secp256k1",
+    "Crypto": "committee.ciphers",
     "blspy": "committee.bls",
     "eth_keyfile": "committee.ethereum",
     "web3": "bridge_client.ethereum",

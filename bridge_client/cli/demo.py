@@ -32,6 +32,7 @@ from bridge_client.settlement import Batch, BatchState, Tally
 from bridge_client.settling import Proposal, Settlement
 from committee.certificate import VerifiedCertificate
 from committee.devnet import LocalCommittee, Shape
+from committee.ethereum_keystore import read_ethereum_keystore
 from committee.passwords import read_password
 from committee.secp256k1 import SECRET_BYTES, EthereumKey
 from da_node.client import Client, RetryPolicy
@@ -125,8 +126,6 @@ class _Cast:
 async def _play(
     stage: Stage, committee: LocalCommittee, files: L1Files, url: str, kzg: LocalKzg
 ) -> None:
-    from committee.ethereum_keystore import read_ethereum_keystore  # takes 0.4 s
-
     password = read_password(files.founding.password)
     async with _opened(url, files) as (endpoint, chain, journal):
         cast = _Cast(

@@ -15,6 +15,7 @@ from bridge_client.anvil import anvil
 from bridge_client.devchain import Deploying, Windows, serve
 from committee.cli.keysets import read_committee
 from committee.cli.signals import set_by
+from committee.ethereum_keystore import read_ethereum_keystore
 from committee.passwords import read_password
 from committee.secp256k1 import Address
 from da_node.service import (
@@ -119,8 +120,6 @@ class DevchainSettings(Settings, frozen=True, kw_only=True):
 
     def deploying(self) -> Deploying:
         """Reads the files. Raises BadDocument, WrongPassword, OSError."""
-        from committee.ethereum_keystore import read_ethereum_keystore  # takes 0.4 s
-
         assert self.keystore is not None  # `check` has seen to it
         assert self.password_file is not None
         return Deploying(

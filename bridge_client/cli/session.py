@@ -23,6 +23,7 @@ from bridge_client.sending import Sender, Waiting, opened
 from bridge_client.settings import BridgeSettings
 from bridge_client.settling import Settlement
 from committee.cli.keysets import read_committee
+from committee.ethereum_keystore import read_ethereum_keystore
 from committee.keyset import VerifiedKeyset
 from committee.passwords import read_password
 from committee.secp256k1 import EthereumKey
@@ -158,6 +159,4 @@ daemon_command = functools.partial(bridge_command, waits=True)
 def _key(settings: BridgeSettings) -> EthereumKey | None:
     if settings.keystore is None or settings.password_file is None:
         return None
-    from committee.ethereum_keystore import read_ethereum_keystore  # takes 0.4 s
-
     return read_ethereum_keystore(settings.keystore, read_password(settings.password_file))

@@ -17,6 +17,7 @@ from committee.disperser.serving import run_disperser
 from committee.disperser.settings import DisperserSettings
 from committee.disperser.tenant_file import change_tenants, read_tenants
 from committee.disperser.tenants import ENTROPY_BYTES, Tenants, Token
+from committee.ethereum_keystore import write_ethereum_keystore
 from committee.secp256k1 import SECRET_BYTES, EthereumKey
 from da_node.service import (
     BadConfiguration,
@@ -84,8 +85,6 @@ def keygen(
     who has it can make members store blobs, until they strike the address off their list.
     Exit codes: 0 written, 1 not written, 2 wrong usage.
     """
-    from committee.ethereum_keystore import write_ethereum_keystore  # takes 0.4 s
-
     if keystore.exists():
         raise click.UsageError(f"{keystore} is there already, and is not replaced")
     key = EthereumKey(secrets.token_bytes(SECRET_BYTES))

@@ -14,6 +14,7 @@ from committee.bls import ENTROPY_BYTES, SecretKey
 from committee.cli.passwords import KDF, PASSWORD_FILE, password_of
 from committee.disk import create_file
 from committee.documents import Member
+from committee.keystore import read_keystore, write_keystore
 from da_node.service import Output, with_output
 
 _FOR_EVERYONE = 0o644
@@ -61,8 +62,6 @@ def keygen(
     the password in different places: without them the member can never sign again.
     Exit codes: 0 written, 1 not written, 2 wrong usage.
     """
-    from committee.keystore import write_keystore  # takes 0.4 s, which other commands save
-
     key = SecretKey.generate(secrets.token_bytes(ENTROPY_BYTES))
     member = Member.introduce(key, name, url)
     if keystore.resolve() == target.resolve():
@@ -96,8 +95,6 @@ def introduce(
     For a key made elsewhere, a new name or a new address. Exit codes: 0 written, 1 KEYSTORE does
     not open or MEMBER cannot be written, 2 wrong usage.
     """
-    from committee.keystore import read_keystore  # takes 0.4 s, which other commands save
-
     key = read_keystore(keystore, password_of(password_file, confirm=False))
     member = Member.introduce(key, name, url)
     create_file(target, member.serialize(), _FOR_EVERYONE)

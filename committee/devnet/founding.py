@@ -21,6 +21,8 @@ from committee.devnet.shape import Shape
 from committee.disk import create_file, read_file
 from committee.documents import LONGEST_DOCUMENT_BYTES, Committee, Member, committee_of
 from committee.errors import BadDocument, OtherShape
+from committee.ethereum_keystore import read_ethereum_keystore, write_ethereum_keystore
+from committee.keystore import write_keystore
 from committee.passwords import OWNER_ONLY, read_password
 from committee.secp256k1 import SECRET_BYTES, EthereumKey
 from committee.values import NetworkId
@@ -84,8 +86,6 @@ def found(parent: Path, shape: Shape, urls: Sequence[str]) -> Founding:
 
 def founded(parent: Path) -> Founding:
     """The committee that was founded in `parent`. Raises what reading its files raises, OSError."""
-    from committee.ethereum_keystore import read_ethereum_keystore  # takes 0.4 s
-
     directory = parent / "committee"
     data = read_file(directory / "keyset.json", LONGEST_DOCUMENT_BYTES)
     committee = Committee.parse(data, source=str(directory / "keyset.json"))
@@ -98,9 +98,6 @@ def founded(parent: Path) -> Founding:
 
 
 def _make(directory: Path, shape: Shape, urls: Sequence[str]) -> None:
-    from committee.ethereum_keystore import write_ethereum_keystore
-    from committee.keystore import write_keystore
-
     keys = [SecretKey.generate(secrets.token_bytes(ENTROPY_BYTES)) for _ in urls]
     network_id = NetworkId(secrets.token_bytes(HASH_BYTES))
     keyset = shape.keyset(network_id, tuple(key.public_key for key in keys))

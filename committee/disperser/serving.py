@@ -15,6 +15,7 @@ from committee.disperser.routes import disperser_routes
 from committee.disperser.settings import DisperserSettings
 from committee.disperser.tenant_file import TenantFile
 from committee.documents import Committee
+from committee.ethereum_keystore import read_ethereum_keystore
 from committee.keyset_files import followed_files, read_keysets
 from committee.passwords import read_password
 from committee.secp256k1 import EthereumKey
@@ -40,9 +41,6 @@ def read_key(settings: DisperserSettings) -> EthereumKey:
 
     Raises BadConfiguration, BadDocument, WrongPassword, OSError.
     """
-    # Late, for it takes 0.4 s, and whoever is handed a key can do without.
-    from committee.ethereum_keystore import read_ethereum_keystore
-
     if settings.keystore is None or settings.password_file is None:
         raise BadConfiguration(source="settings", name="keystore", reason="must be named")
     return read_ethereum_keystore(settings.keystore, read_password(settings.password_file))

@@ -11,6 +11,7 @@ from typing import Protocol
 from committee.attestation import Attestation
 from committee.bls import PublicKey, SecretKey, Signature
 from committee.key_lock import holding
+from committee.keystore import read_keystore
 from committee.passwords import read_password
 
 
@@ -53,7 +54,4 @@ def locked_key(keystore: Path, password_file: Path) -> Iterator[SecretKey]:
     second.
     """
     with holding(keystore):
-        # Late, for it takes half a second, and a member with a signer can do without.
-        from committee.keystore import read_keystore
-
         yield read_keystore(keystore, read_password(password_file))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import click
 
 from committee.cli.passwords import KDF, PASSWORD_FILE, password_of
+from committee.ethereum_keystore import write_ethereum_keystore
 from committee.secp256k1 import SECRET_BYTES, EthereumKey
 from da_node.service import Output, configure_logging, load, settings_flags, with_output
 from da_node.service.kzg_pool import KzgPool
@@ -56,8 +57,6 @@ def keygen_command(
     for twice. Prints the address under which verdicts are trusted. Exit codes: 0 written,
     1 not written, 2 wrong usage.
     """
-    from committee.ethereum_keystore import write_ethereum_keystore  # takes 0.4 s
-
     if keystore.exists():
         raise click.UsageError(f"{keystore} is there already, and is not replaced")
     key = EthereumKey(secrets.token_bytes(SECRET_BYTES))

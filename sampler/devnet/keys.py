@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from committee.devnet.founding import Founding
+from committee.ethereum_keystore import read_ethereum_keystore, write_ethereum_keystore
 from committee.passwords import read_password
 from committee.secp256k1 import SECRET_BYTES, Address, EthereumKey
 
@@ -22,9 +23,6 @@ def key_in(keystore: Path, founding: Founding) -> Address:
 
     Raises BadDocument, WrongPassword, OSError.
     """
-    # Late, for they take 0.4 s.
-    from committee.ethereum_keystore import read_ethereum_keystore, write_ethereum_keystore
-
     password = read_password(founding.password)
     if not keystore.exists():
         keystore.parent.mkdir(parents=True, exist_ok=True)

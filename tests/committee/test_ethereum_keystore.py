@@ -182,6 +182,6 @@ def test_a_ciphertext_that_was_changed_is_refused(tmp_path):
 
 
 def test_a_keystore_of_a_number_that_is_no_key_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("committee.ethereum_keystore.decrypted", lambda *_: bytes(32))
+    monkeypatch.setattr("committee.ethereum_keystore.aes_128_ctr", lambda *_: bytes(32))
     with pytest.raises(BadDocument, match="no secret key"):
         read_ethereum_keystore(stored(tmp_path, PBKDF2), PASSWORD)
