@@ -48,11 +48,12 @@ from da_node.coding import (
     local_verifier,
     verify_points,
 )
+from da_node.service.collector import spare_collector
 from da_node.service.kzg_pool import KzgPool
 from sampler.asking import Asker
 from sampler.committees import Committees
 from sampler.confidence import Rule
-from sampler.serving import running_sampler, spare_collector
+from sampler.serving import running_sampler
 from sampler.settings import SamplerSettings
 
 MIB = 1 << 20

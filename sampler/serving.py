@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
@@ -13,6 +12,7 @@ from aiohttp import web
 from da_node.client import Pace
 from da_node.client.client import local_pace
 from da_node.service import logger
+from da_node.service.collector import spare_collector
 from da_node.service.http.application import Front, application_of
 from da_node.service.http.deadlines import Timers
 from da_node.service.http.serving import listening
@@ -92,14 +92,6 @@ async def run_sampler(settings: SamplerSettings, *, kzg: KzgPool, stop: asyncio.
             await stop.wait()
             _log.info("stopping", grace_s=settings.shutdown_grace_s)
     _log.info("stopped")
-
-
-def spare_collector() -> None:
-    """Have the garbage collector leave alone what there is now: modules and what was made at the
-    start, all of which stays. Going through it again and again took a fifth of a sampler's work.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def _application(sampler: Sampler) -> web.Application:

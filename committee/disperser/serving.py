@@ -22,6 +22,7 @@ from committee.secp256k1 import EthereumKey
 from da_node.client import Pace
 from da_node.client.client import local_pace
 from da_node.service import BadConfiguration, logger
+from da_node.service.collector import spare_collector
 from da_node.service.http.application import Front, application_of
 from da_node.service.http.deadlines import Timers
 from da_node.service.http.serving import listening
@@ -103,6 +104,7 @@ async def run_disperser(
     Raises as `running_disperser` and reading the files do.
     """
     require_safe(settings)
+    spare_collector()
     key = await asyncio.to_thread(read_key, settings)
     committees = await asyncio.to_thread(read_keysets, settings.keysets)
     async with (

@@ -31,6 +31,7 @@ from da_node.api.serving import running_node, unix_clock
 from da_node.client import Client, Limits, Pace, RetryPolicy
 from da_node.node.node import KzgService, Node
 from da_node.service import BadConfiguration, logger
+from da_node.service.collector import spare_collector
 
 PEER_S: Final = 300.0
 """Time that one question to another member may take: 4 MiB of columns at 32 kB/s, doubled."""
@@ -144,6 +145,7 @@ async def run_member(
 
     Raises as `read_keysets`, `signer_of` and `running_member` do.
     """
+    spare_collector()
     committees = await asyncio.to_thread(read_keysets, settings.keysets)
     async with AsyncExitStack() as stack:
         signer = await stack.enter_async_context(signer_of(settings))

@@ -16,6 +16,7 @@ from da_node.node.identity import node_id
 from da_node.node.metrics import NodeMetrics
 from da_node.node.node import KzgService, Node
 from da_node.service import NodeSettings, logger
+from da_node.service.collector import spare_collector
 from da_node.service.http.deadlines import Timers
 from da_node.service.http.serving import listening
 from da_node.service.http.tls import tls_context
@@ -89,6 +90,7 @@ async def running_node(
 
 async def run_node(settings: NodeSettings, *, kzg: KzgService, stop: asyncio.Event) -> None:
     """Run until `stop` is set. Raises as `running_node` does."""
+    spare_collector()
     async with running_node(settings, kzg=kzg) as (node, url):
         _log.info("listening", url=url, node_id=node.node_id, directory=str(settings.directory))
         await stop.wait()
