@@ -48,9 +48,10 @@ class ForcedCalls(Calls):
 
     # ------------------------------------------------------------------ what is called
 
-    @initialize()
-    def force_one(self) -> None:
+    @initialize(chosen=batches_of)
+    def begin(self, chosen: list[Record]) -> None:
         self.force()
+        super().begin(chosen)
 
     @rule()
     def force(self) -> None:
@@ -193,8 +194,8 @@ def test_forced_items_and_samplers_that_leave_keep_the_invariants(
     run_state_machine_as_test(
         Bound,
         settings=settings(
-            max_examples=6,
-            stateful_step_count=30,
+            max_examples=5,
+            stateful_step_count=25,
             deadline=None,
             derandomize=True,
             database=None,

@@ -93,9 +93,13 @@ class Calls(RuleBasedStateMachine):
         settlement = self.settled.settlement
         return self.chain.attempt(settlement, function, *arguments, sender=sender, value=value)
 
-    @initialize()
-    def fund(self) -> None:
+    @initialize(chosen=batches_of)
+    def begin(self, chosen: list[Record]) -> None:
+        """With tokens in escrow, a final batch and a withdrawal paid by it: how far the steps get
+        after that differs from run to run, as the chain's clock goes on by itself."""
         self.deposit(1500)
+        self.settle_batch(chosen)
+        self.prove_record(0, 0)
 
     @rule(amount=st.integers(1, 800))
     def deposit(self, amount: int) -> None:
@@ -254,8 +258,11 @@ class Calls(RuleBasedStateMachine):
     def prove(self, data: st.DataObject) -> None:
         """Exactly what is in a final batch, unpaid and covered is paid: paused or not."""
         height = data.draw(st.integers(0, len(self.batches) - 1))
+        last = len(self.batches[height].records) - 1
+        self.prove_record(height, data.draw(st.integers(0, last)))
+
+    def prove_record(self, height: int, index: int) -> None:
         batch = self.batches[height]
-        index = data.draw(st.integers(0, len(batch.records) - 1))
         record = batch.records[index]
         user, amount, number = record
         must = (
@@ -340,8 +347,8 @@ def test_all_calls_in_any_order_keep_the_invariants(
     run_state_machine_as_test(
         Bound,
         settings=settings(
-            max_examples=5,
-            stateful_step_count=30,
+            max_examples=4,
+            stateful_step_count=25,
             deadline=None,
             derandomize=True,
             database=None,
