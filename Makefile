@@ -3,6 +3,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 KERNEL := $(wildcard da_node/coding/kernel/*)
+# Where Python may not write bytecode, each process of a network would compile what it imports.
+COMPILED := $(BIN)/python -m compileall -q -x node_modules da_node committee sampler bridge_client
 COMPILER := $(or $(shell command -v gcc),$(shell command -v clang))
 SANITIZED := build/sanitize
 CONTRACTS := bridge_client/contracts
@@ -21,7 +23,8 @@ $(VENV)/.python:
 	  "$$python" -m venv --clear $(VENV) && touch $@
 
 $(VENV)/.ready: $(VENV)/.python pyproject.toml $(KERNEL)
-	@CC=$(COMPILER) $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[plots]' && touch $@
+	@CC=$(COMPILER) $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[plots]' && \
+	  $(COMPILED) && touch $@
 
 $(VENV)/.tests: $(VENV)/.ready
 	@CC=$(COMPILER) $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,plots]' && touch $@
@@ -46,6 +49,7 @@ lint: $(VENV)/.tests ## ruff and mypy
 
 # In the order of their names: files of few tests are the long ones here, and would all come last.
 test: lint $(CONTRACTS)/node_modules/.ready ## everything that must hold
+	@$(COMPILED)
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not crash and not soak" \
 	  --cov --cov-report=term:skip-covered
 
