@@ -29,7 +29,8 @@ from da_node.service.network.process import holdfast
 MEMBERS = 4
 PORT = 9000
 PAYLOAD_BYTES = 150_000
-READY_S = 60.0
+READY_S = 180.0
+"""Each part needs three seconds of a processor; more only where others need the machine too."""
 PATIENCE: Mapping[str, SettingValue] = {
     "hedge_s": 0.5,
     "dispersal_timeout_s": 10.0,
