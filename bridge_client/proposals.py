@@ -95,7 +95,7 @@ class _Proposed:
 class Proposals:
     """Has samplers look at what is proposed, and brings their verdicts. Used from one event loop.
 
-    `begin` and `take` get what a watcher has seen; `do` does one round.
+    `begin` and `take` get what a watcher has seen, `drop` what it has lost; `do` does one round.
     """
 
     settlement: Settlement
@@ -108,8 +108,8 @@ class Proposals:
     """By batch; the one whose turn was longest ago first."""
 
     def begin(self, past: Iterable[Seen]) -> None:
-        """All that a watcher has seen and not lost, in its order: at the start, and again whenever
-        something is lost.
+        """All that a watcher has seen and not lost, in its order: at the start, and again when
+        `drop` says so.
         """
         for number in tuple(self._waiting):
             self._forget(number)
@@ -131,6 +131,23 @@ class Proposals:
                 self._forget(int(one.fields["batchId"]))
             elif one.event == "BatchVoid":
                 self._fell(int(one.fields["batchId"]))
+
+    def drop(self, lost: Iterable[Seen]) -> bool:
+        """What the chain has not any more; whether all that was seen is to be gone through again,
+        since a batch is pending that was final or void, and is forgotten here.
+        """
+        is_undone = False
+        for one in lost:
+            if one.event == "BatchProposed":
+                self._forget(int(one.fields["batchId"]))
+            elif one.event == "VerdictCounted":
+                number = int(one.fields["batchId"])
+                self.bringer.forget(number)
+                if number in self._waiting:
+                    self._waiting[number].idle_until = 0
+            elif one.event in ("BatchFinal", "BatchVoid"):
+                is_undone = True
+        return is_undone
 
     @property
     def waiting(self) -> tuple[int, ...]:

@@ -167,10 +167,13 @@ class _Duty(Protocol):
     """What a watcher does about what it sees."""
 
     def begin(self, past: Iterable[Seen]) -> None:
-        """All that was seen and not lost: at the start, and again when something is lost."""
+        """All that was seen and not lost: at the start, and again when `drop` says so."""
 
     def take(self, seen: Iterable[Seen]) -> None:
         """What was seen since."""
+
+    def drop(self, lost: Iterable[Seen]) -> bool:
+        """What was lost; whether all that was seen is to be gone through again."""
 
     async def do(self) -> None:
         """What can be done now."""
@@ -194,6 +197,13 @@ class _Answers:
         for one in seen:
             if one.event == "ChallengeOpened":
                 self.waiting.add(int(one.fields["challengeId"]))
+
+    def drop(self, lost: Iterable[Seen]) -> bool:
+        for one in lost:
+            if one.event == "ChallengeOpened":
+                self.waiting.discard(int(one.fields["challengeId"]))
+        # one that was answered is open again
+        return any(one.event == "PointAnswered" for one in lost)
 
     async def do(self) -> None:
         """Answer what can be; what cannot is tried again until its time is over."""
@@ -222,7 +232,7 @@ async def _look(
         news = await watcher.look()
         _tell(news, output)
         for duty in duties:  # all of them before the first one does what may fail
-            if news.lost:
+            if duty.drop(news.lost):
                 duty.begin(await watcher.past())
             else:
                 duty.take(news.seen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from settlement_under_test import CHAIN_ID, account, stage
 
 from bridge_client import proposals as module
 from bridge_client.bringing import Bringer
-from bridge_client.errors import GateTimeout, JournalFault
+from bridge_client.errors import GateTimeout, JournalFault, Reverted
 from bridge_client.gate import Gate, GivenSource
 from bridge_client.proposals import Needed, Proposals, look_needed
 from bridge_client.samplers import Said
@@ -51,6 +51,7 @@ class FakeSampler:
     """Else no look begins."""
     fails: Exception | None = None
     looks: dict[bytes, int] = field(default_factory=dict)
+    """Cursors, by what was asked."""
     said: list[Said] = field(default_factory=list)
     asked: int = 0
 
@@ -103,7 +104,7 @@ class Watching:
     async def look(self) -> None:
         """As the command does."""
         news = await self.watcher.look()
-        if news.lost:
+        if self.proposals.drop(news.lost):
             self.proposals.begin(await self.watcher.past())
         else:
             self.proposals.take(news.seen)
@@ -151,6 +152,18 @@ async def test_each_proposal_is_looked_at_once_and_verdicts_come_together(act: A
     assert [sampler.asked for sampler in samplers] == asked, "there is nothing more to ask"
     assert [len(sampler.looks) for sampler in samplers] == [1, 1]
     assert await sent(act) == ["verdicts"], "one transaction for both"
+
+
+@pytest.mark.parametrize("is_strict", [False, True])
+async def test_a_settlement_that_takes_the_strict_rule_alone_has_looks_by_it(
+    act: Any, is_strict: bool
+) -> None:
+    act.settlement.terms = replace(act.settlement.terms, strict_only=is_strict)
+    await act.settlement.propose(act.sender(SEQUENCER), act.proposal())
+    sampler = FakeSampler(act, 0)
+    await (await watching(act, sampler)).look()
+    (asked,) = map(Look.parse, sampler.looks)
+    assert asked.strict is is_strict
 
 
 async def test_whoever_was_stopped_goes_on_and_brings_nothing_twice(act: Any) -> None:
@@ -312,6 +325,59 @@ async def test_a_proposal_that_the_chain_lost_is_let_go_and_the_other_one_looked
     act.settled.propose(0)  # by another block, and so at another time
     await one.look()
     assert len(sampler.looks) == 2
+
+
+async def test_a_batch_that_is_not_void_any_more_is_looked_after_again(act: Any) -> None:
+    sequencer = act.sender(SEQUENCER)
+    one = await watching(act, FakeSampler(act, 0, finding=Finding.INCONCLUSIVE))
+    batch = await act.settlement.propose(sequencer, act.proposal())
+    await one.look()
+    before = act.test.snapshot()
+    await act.settlement.abandon(sequencer, batch)
+    await one.look()
+    assert one.proposals.waiting == ()
+    act.reorganise(before)
+    await one.look()
+    assert one.proposals.waiting == (batch.number,)
+
+
+async def test_verdicts_that_the_chain_lost_are_no_reason_to_rest(act: Any) -> None:
+    batch = await act.settlement.propose(act.sender(SEQUENCER), act.proposal())
+    sampler = FakeSampler(act, 0)
+    one = await watching(act, sampler)
+    await one.look()
+    counted = (await one.watcher.look()).seen
+    assert [seen.event for seen in counted] == ["VerdictCounted"]
+    one.proposals.take(counted)
+    asked = sampler.asked
+    act.settlement.submit = refuse = Refusing()
+    await one.proposals.do()
+    assert (sampler.asked, refuse.tried) == (asked, 0), "all is done"
+    assert not one.proposals.drop(counted)
+    act.settlement.contract.answers = forgotten(act.settlement.contract.answers)
+    await one.proposals.do()
+    assert refuse.tried == 1, "it is brought again, if it is not there"
+    assert one.proposals.waiting == (batch.number,)
+
+
+class Refusing:
+    """Takes note of verdicts that are brought, and brings none."""
+
+    def __init__(self) -> None:
+        self.tried = 0
+
+    async def __call__(self, *_: Any) -> None:
+        self.tried += 1
+        raise Reverted(what="submitVerdicts", reason="for now", operands_text="")
+
+
+def forgotten(answers: Any) -> Any:
+    """A chain on which nobody has said anything."""
+
+    async def asked(function: str, *arguments: Any) -> Any:
+        return (0, 0) if function == "voices" else await answers(function, *arguments)
+
+    return asked
 
 
 async def test_batches_that_fell_are_let_go_and_those_in_their_place_looked_at(act: Any) -> None:
