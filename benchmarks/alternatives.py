@@ -11,6 +11,7 @@ from typing import Final
 from benchmarks.bench_chain import MOST_GAS, TRANSACTION_GAS, Bench, data_gas
 from bridge_client.artifacts import Artifact
 from bridge_client.compiler import compile_contracts
+from bridge_client.fallback.framing import PART_BYTES, POOL_BYTES
 from bridge_client.opening import evaluation_point
 from bridge_client.sidecar import Sidecar, on_network
 from bridge_client.transactions import Call, Fee, signed
@@ -22,8 +23,8 @@ MEMBERS, THRESHOLD = 21, 16
 ECRECOVER_GAS, POINT_EVALUATION_GAS = 3_000, 50_000
 COLD_SLOT_GAS, CALL_GAS = 2_100, 100
 BATCH_BYTES: Final = 615_000
-DATA_BYTES: Final = 400_000
-"""That fit a transaction as call data, at 40 gas a byte."""
+DATA_BYTES: Final = PART_BYTES
+"""In a transaction's call data: not the 2^24 gas but the 128 KiB that nodes pass on bound it."""
 BLOB_ACCOUNT: Final = EthereumKey(bytes(31) + b"\x88")
 GWEI: Final = 10**9
 SIGNATURE_BYTES, EVALUATION_BYTES = 65, 192
@@ -172,7 +173,7 @@ def _call_data(bench: Bench) -> Other:
         data=sum(data_gas(part, at_floor=True) for part in parts),
         precompiles=0,
         storage=0,
-        remark=f"{len(parts)} transactions of at most 2^24",
+        remark=f"{len(parts)} transactions of at most {POOL_BYTES >> 10} KiB, which nodes pass on",
     )
 
 
