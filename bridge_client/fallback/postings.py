@@ -7,6 +7,7 @@ part the newest counts, which lets a poster mend what it posted wrong.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -85,24 +86,22 @@ def wholes(postings: Iterable[Posting]) -> list[Whole]:
 def _whole(group: list[Posting]) -> Whole | None:
     """What the parts of one poster and form make; None where some are lacking."""
     first = group[0]
-    end = units_of(first.header.payload_length, first.part.form)
-    newest = sorted(group, key=lambda one: one.place, reverse=True)
+    form = first.part.form
+    gaps = [(0, units_of(first.header.payload_length, form))]  # in order; nobody has these yet
     chosen: list[tuple[Posting, Part]] = []
-    at = 0
-    while at < end:
-        covering = (one for one in newest if one.part.first <= at < _end(one))
-        found = next(covering, None)
-        if found is None:
-            return None
-        # up to where a newer one begins, which counts from there on
-        newer = [one.part.first for one in newest if one.place > found.place]
-        stop = min([_end(found), *(begin for begin in newer if begin > at)])
-        chosen.append((found, Part(form=found.part.form, first=at, count=stop - at)))
-        at = stop
-    return Whole(
-        poster=first.poster, form=first.part.form, header=first.header, parts=tuple(chosen)
-    )
-
-
-def _end(one: Posting) -> int:
-    return one.part.first + one.part.count
+    for one in sorted(group, key=lambda one: one.place, reverse=True):
+        begin, end = one.part.first, one.part.first + one.part.count
+        low = bisect_right(gaps, begin, key=lambda gap: gap[1])
+        high = bisect_left(gaps, end, key=lambda gap: gap[0])
+        met = gaps[low:high]
+        if not met:
+            continue
+        for gap in met:
+            at, stop = max(begin, gap[0]), min(end, gap[1])
+            chosen.append((one, Part(form=form, first=at, count=stop - at)))
+        around = ((met[0][0], begin), (end, met[-1][1]))
+        gaps[low:high] = [(left, right) for left, right in around if left < right]
+    if gaps:
+        return None
+    chosen.sort(key=lambda taken: taken[1].first)
+    return Whole(poster=first.poster, form=form, header=first.header, parts=tuple(chosen))

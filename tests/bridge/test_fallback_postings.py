@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,23 @@ def test_every_unit_is_that_of_the_newest_part_that_has_it(
         one.part.first <= part.first and part.first + part.count <= one.part.first + one.part.count
         for one, part in whole.parts
     )
+
+
+def test_parts_without_number_cost_a_reader_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anyone may post them; each is looked at a few times, not once for every other one."""
+    many = 1000
+    told = [posting(block % 256, 0, 1) for block in range(many)]
+    told = [replace(one, index=many - at) for at, one in enumerate(told)]
+    looked: list[int] = []
+    place = Posting.place.fget
+    assert place is not None
+    counted = property(lambda one: looked.append(1) or place(one))
+    header = replace(HEADER, payload_length=2 * many)
+    monkeypatch.setattr(Posting, "place", counted)
+    parts = [Part(form=Form.CALL_DATA, first=at, count=1) for at in range(many)]
+    told = [replace(one, header=header, part=part) for one, part in zip(told, parts, strict=True)]
+    assert wholes(told) == []
+    assert len(looked) <= 3 * many
 
 
 def test_parts_of_two_posters_are_never_mixed() -> None:
