@@ -21,6 +21,7 @@ Unavailable
 ├── L1Unreachable       503  the endpoint did not answer
 ├── L1Refused           503  the endpoint answered with an error
 ├── L1FalseAnswer       502  what the endpoint says contradicts itself
+├── L1AnswerTooLong     502  an answer of the endpoint has more bytes than are read
 ├── L1Lags              503  the endpoint is behind what it, or the clock, said before
 ├── GateTimeout         504  what a gate waits for did not come in time
 ├── L1TooSlow           504  a transaction is not confirmed in time; it is not forgotten
@@ -284,6 +285,19 @@ class L1FalseAnswer(Unavailable):
     url: str
     method: str
     reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class L1AnswerTooLong(Unavailable):
+    """Nobody's answer fills the memory."""
+
+    status = 502
+    code = "l1_answer_too_long"
+    template = "{url} answers {method} with more than {bound} bytes"
+    advice = "use another endpoint"
+    url: str
+    method: str
+    bound: int
 
 
 @dataclass(eq=False, kw_only=True)

@@ -17,6 +17,7 @@ from bridge_client.contract import Contract
 from bridge_client.journal import JournalThread, Place, Sighting
 from bridge_client.l1 import Block, Chain, Log
 from bridge_client.l1.chain import MOST_BLOCKS_OF_LOGS
+from bridge_client.l1.stretch import Stretch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +75,12 @@ class Watcher:
         self._name: Final = name
         self._first_block: Final = first_block
         self._depth: Final = depth
+        self._stretch: Final = Stretch(MOST_BLOCKS_OF_LOGS)
 
     async def look(self) -> News:
-        """Read on, at most 1000 blocks. Raises what asking the chain raises, L1Lags where it is
-        shorter than what was read, and JournalFault; then nothing was read, or it was read whole.
+        """Read on, at most 1000 blocks, fewer where the endpoint answers for no more. Raises what
+        asking the chain raises, L1Lags where it is shorter than what was read, and JournalFault;
+        then nothing was read, or it was read whole.
         """
         steps = self._journal.steps
         read = await self._journal.run(steps.remembered, self._name)
@@ -86,11 +89,15 @@ class Watcher:
         lost, last = await self._rolled_back(read)
         newest = head.number - self._depth + 1
         first = self._first_block if last is None else last.number + 1
-        upto = min(newest, first + MOST_BLOCKS_OF_LOGS - 1)
-        if upto < first:
+        if newest < first:
             return News(lost=lost, seen=(), upto=first - 1, is_complete=True)
-        end = await self._chain.block(upto)
-        logs = await self._chain.logs(tuple(self._contracts), first, upto)
+
+        async def oldest(count: int) -> tuple[Block | None, list[Log]]:
+            end = await self._chain.block(first + count - 1)
+            return end, await self._chain.logs(tuple(self._contracts), first, first + count - 1)
+
+        count, (end, logs) = await self._stretch.asked(oldest, newest - first + 1)
+        upto = first + count - 1
         if end is None or await self._has_changed(end):
             # reorganised meanwhile: the next look reads it anew
             return News(lost=lost, seen=(), upto=first - 1, is_complete=False)

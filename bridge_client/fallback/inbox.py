@@ -13,6 +13,7 @@ from bridge_client.fallback.framing import Part
 from bridge_client.fallback.postings import Posting
 from bridge_client.l1 import Chain, Log
 from bridge_client.l1.chain import MOST_BLOCKS_OF_LOGS
+from bridge_client.l1.stretch import Stretch
 from bridge_client.sending import Sender
 from bridge_client.sidecar import Sidecar
 from bridge_client.transactions import Call
@@ -70,13 +71,18 @@ class Inbox:
         """
         by = None if poster is None else bytes(12) + poster
         topics = (None, bytes(blob_id)) if by is None else (None, bytes(blob_id), by)
+        stretch = Stretch(MOST_BLOCKS_OF_LOGS)
         last = last_block
+
+        async def newest(count: int) -> list[Log]:
+            first = last - count + 1
+            return await self.contract.chain.logs([self.contract.address], first, last, topics)
+
         while last >= first_block:
-            first = max(first_block, last - MOST_BLOCKS_OF_LOGS + 1)
-            logs = await self.contract.chain.logs([self.contract.address], first, last, topics)
+            count, logs = await stretch.asked(newest, last - first_block + 1)
             if logs:
                 yield [self._posting(log) for log in logs]
-            last = first - 1
+            last -= count
 
     async def announced(
         self, blob_id: BlobId, transactions: Sequence[bytes], poster: Address | None = None
@@ -92,10 +98,17 @@ class Inbox:
     async def piece(self, posting: Posting) -> bytes | None:
         """The bytes of a part that was posted as call data; None where the transaction has it not
         plainly, such as one that reached the contract through another.
+
+        Raises L1FalseAnswer where the endpoint tells the event and has no such transaction: many
+        forget them after a year, and what they forgot may be had elsewhere.
         """
         chain = self.contract.chain
         found = await chain.calling(posting.transaction)
-        if found is None or found.to != self.contract.address:
+        if found is None:
+            reason = f"none for 0x{posting.transaction.hex()}, of which it told an event"
+            method = "eth_getTransactionByHash"
+            raise L1FalseAnswer(url=chain.name, method=method, reason=reason)
+        if found.to != self.contract.address:
             return None
         try:
             arguments = self.contract.interface.arguments("postBytes", found.data)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bridge_client.errors import NotPosted
+from bridge_client.errors import L1FalseAnswer, NotPosted
 from bridge_client.fallback.beacon import BeaconNode
 from bridge_client.fallback.framing import Form, payload_of_rows
 from bridge_client.fallback.inbox import Inbox
@@ -17,8 +17,9 @@ from da_node.coding import BlobId, LocalKzg, encode
 from da_node.service import Unavailable, logger
 
 MOST_POSTINGS: Final = 4096
-"""Parts of one id that are looked at: a payload has 1000 at most. Whoever posts others to hide them
-pays 35,000 gas for each, and a reader that names the poster does not see those."""
+"""Parts of one id after which no older stretch of blocks is looked at: a payload has 1000 at most.
+Whoever posts others to hide them pays 35,000 gas for each, and a reader that names the poster does
+not see those. The last stretch adds 30,000 at most, 1.1 KB of an answer each."""
 MOST_WHOLES: Final = 64
 """Payloads that are put together and compared. A false one costs its poster what a true one costs;
 of one row the contract lets none pass as blobs."""
@@ -153,10 +154,11 @@ class _Search:
             return None
         rows: list[bytes] = []
         for posting, part in whole.parts:
-            block = await self.inbox.contract.chain.block(posting.block)
+            chain = self.inbox.contract.chain
+            block = await chain.block(posting.block)
             if block is None:
-                self._refuse(whole, "a part in a block that is no more")
-                return None
+                reason = f"it has no block {posting.block}, of which it told an event"
+                raise L1FalseAnswer(url=chain.name, method="eth_getBlockByNumber", reason=reason)
             start = part.first - posting.part.first
             wanted = posting.versioned_hashes[start : start + part.count]
             rows += await self.beacon.blobs(block.time, wanted, self.kzg)

@@ -12,7 +12,7 @@ from bridge_client.l1.endpoint import RpcError
 from committee.secp256k1 import Address
 
 Ask = Callable[[str, list[Any]], Awaitable[Any]]
-"""Puts one question. Raises RpcError, L1Unreachable, L1FalseAnswer."""
+"""Puts one question. Raises RpcError, L1Unreachable, L1FalseAnswer, L1AnswerTooLong."""
 
 MOST_BLOCKS_OF_LOGS: Final = 1000
 """Blocks that one question for events spans: endpoints refuse more."""
@@ -35,7 +35,8 @@ class CallRefused(Exception):
 class Chain:
     """What is asked of one chain.
 
-    All methods raise L1Unreachable, L1Refused and L1FalseAnswer; `call` and `estimate` CallRefused.
+    All methods raise L1Unreachable, L1Refused, L1FalseAnswer and L1AnswerTooLong; `call` and
+    `estimate` CallRefused.
     """
 
     def __init__(self, ask: Ask, name: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 import aiohttp
 import msgspec
 
-from bridge_client.errors import L1FalseAnswer, L1Unreachable
+from bridge_client.errors import L1AnswerTooLong, L1FalseAnswer, L1Unreachable
 
 TIMEOUT_S: Final = 20.0
 """Of one question."""
@@ -65,7 +65,9 @@ class Endpoint:
         await self._session.close()
 
     async def ask(self, method: str, parameters: list[Any]) -> Any:
-        """A method's result. Raises RpcError, L1Unreachable, L1FalseAnswer."""
+        """A method's result. Raises RpcError, L1Unreachable, L1FalseAnswer,
+        L1AnswerTooLong.
+        """
         assert self._session is not None
         number = next(self._ids)
         request = {"jsonrpc": "2.0", "id": number, "method": method, "params": parameters}
@@ -88,8 +90,7 @@ class Endpoint:
         async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > LONGEST_ANSWER_BYTES:
-                reason = f"it is longer than {LONGEST_ANSWER_BYTES} bytes"
-                raise L1FalseAnswer(url=self.name, method=method, reason=reason)
+                raise L1AnswerTooLong(url=self.name, method=method, bound=LONGEST_ANSWER_BYTES)
         return bytes(body)
 
     def _result(self, method: str, number: int, status: int, body: bytes) -> Any:

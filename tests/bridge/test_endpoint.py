@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bridge_client.errors import L1FalseAnswer, L1Unreachable
+from bridge_client.errors import L1AnswerTooLong, L1FalseAnswer, L1Unreachable
 from bridge_client.l1 import Endpoint, endpoint
 from bridge_client.l1.endpoint import RpcError
 
@@ -78,7 +78,7 @@ async def test_a_page_instead_of_json_is_named() -> None:
 async def test_an_answer_has_a_longest_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "LONGEST_ANSWER_BYTES", 1000)
     async with served(fixed(id=1, result="0x" + "00" * 1000)) as one:
-        with pytest.raises(L1FalseAnswer, match="longer than 1000 bytes"):
+        with pytest.raises(L1AnswerTooLong, match="more than 1000 bytes"):
             await one.ask("eth_blockNumber", [])
 
 

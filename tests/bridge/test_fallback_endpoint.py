@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from flat_kzg import FlatKzg
 
 from bridge_client.artifacts import artifact
-from bridge_client.errors import L1FalseAnswer
+from bridge_client.errors import L1FalseAnswer, L1Refused
 from bridge_client.ethereum import Interface
 from bridge_client.fallback.framing import Form, Part
 from bridge_client.fallback.inbox import Inbox
 from bridge_client.fallback.postings import Posting
 from bridge_client.l1 import Chain
+from bridge_client.l1.endpoint import RpcError
 from committee.secp256k1 import Address
 from da_node.coding import encode
 
@@ -138,7 +140,6 @@ async def test_the_bytes_are_those_of_the_transaction() -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        None,
         calling(to=None),
         calling(to=POSTER.hex0x),
         calling(input="0x"),
@@ -149,6 +150,43 @@ async def test_the_bytes_are_those_of_the_transaction() -> None:
 )
 async def test_a_transaction_that_does_not_have_them_gives_none(said: Any) -> None:
     assert await piece(said) is None
+
+
+async def test_a_transaction_that_the_endpoint_forgot_is_not_one_without_them() -> None:
+    """Else a payload that another endpoint has would be called not posted."""
+    with pytest.raises(L1FalseAnswer, match=f"none for 0x{'11' * 32}, of which it told an event"):
+        await piece(None)
+
+
+async def test_an_endpoint_that_answers_for_few_blocks_is_asked_for_few() -> None:
+    """Such as where others have filled blocks with events; no block is left out, or read twice."""
+    spans: list[tuple[int, int]] = []
+
+    async def ask(method: str, parameters: list[Any]) -> Any:
+        if method == "eth_getLogs":
+            first, last = (int(parameters[0][name], 16) for name in ("fromBlock", "toBlock"))
+            if last - first >= 100:
+                raise RpcError(-32_005, "query returned more than 10000 results", None)
+            spans.append((first, last))
+            return [bytes_posted()] if first <= 1 <= last else []
+        return BLOCK
+
+    read = Inbox(Chain(ask, "it"), INBOX).postings(HEADER.blob_id, 0, 1500)
+    ((one,),) = [many async for many in read]
+    assert one.block == 1
+    assert (spans[0][1], spans[-1][0]) == (1500, 0)
+    assert all(newer[0] == older[1] + 1 for newer, older in pairwise(spans))
+
+
+async def test_one_block_that_is_refused_is_an_error() -> None:
+    async def ask(method: str, parameters: list[Any]) -> Any:
+        asked.append(method)
+        raise RpcError(-32_005, "no", None)
+
+    asked: list[str] = []
+    with pytest.raises(L1Refused, match="no"):
+        await anext(Inbox(Chain(ask, "it"), INBOX).postings(HEADER.blob_id, 0, 1500))
+    assert len(asked) == 10  # 1000, 500, … 1
 
 
 async def test_another_transaction_is_a_false_answer() -> None:

@@ -11,7 +11,8 @@ from settlement_specimens import SEQUENCER
 from settlement_under_test import account, stage
 
 from bridge_client import watching
-from bridge_client.errors import JournalFault, L1FalseAnswer, L1Lags
+from bridge_client.errors import JournalFault, L1AnswerTooLong, L1FalseAnswer, L1Lags
+from bridge_client.l1 import Chain
 from bridge_client.life import State
 from bridge_client.watching import News, Seen, Watcher
 
@@ -63,6 +64,26 @@ async def test_it_reads_a_long_chain_in_pieces(act: Any, monkeypatch: pytest.Mon
     assert (news.upto, news.is_complete) == (4, False)
     assert (await all_of(one)).upto == (await act.chain.head()).number
     assert named(await one.past()) == ["SequencerSet"]
+
+
+async def test_an_endpoint_that_answers_for_few_blocks_keeps_no_watcher_back(act: Any) -> None:
+    """Such as where others have filled the blocks with events since it was here."""
+
+    async def ask(method: str, parameters: list[Any]) -> Any:
+        if method == "eth_getLogs":
+            first, last = (int(parameters[0][name], 16) for name in ("fromBlock", "toBlock"))
+            asked.append(last - first + 1)
+            if asked[-1] > 3:
+                raise L1AnswerTooLong(url="it", method=method, bound=1)
+        return await act.chain._ask(method, parameters)
+
+    asked: list[int] = []
+    one = Watcher(
+        Chain(ask, "it"), act.journal, [act.settlement.contract], name=NAME, first_block=0
+    )
+    assert (await all_of(one)).upto == (await act.chain.head()).number
+    assert named(await one.past()) == ["SequencerSet"]
+    assert max(asked) > 3 >= asked[-1]
 
 
 @pytest.mark.parametrize("comes_again", [False, True])
