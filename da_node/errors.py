@@ -8,8 +8,7 @@
     │   ├── BadData             422  bytes that parse or verify as nothing
     │   │   ├── WrongLength, UnsupportedVersion, LengthOutOfRange, BadCommitment,
     │   │   ├── NonCanonicalElement, BadPath, BadProof, BadCell, EmptyBatch,
-    │   │   ├── ForeignItem, PayloadMismatch, NoKeyset,
-    │   │   └── BadArchive, BadTag, BadEntry, BeyondParity, OtherEncoding
+    │   │   └── ForeignItem, PayloadMismatch, NoKeyset
     │   ├── PayloadTooLarge     413
     │   ├── RequestTimeout      408
     │   ├── RangeNotSatisfiable 416
@@ -30,18 +29,16 @@
     │   ├── StoreFault          503  the disk or the database failed
     │   ├── StoreInUse          503  another process has the store open
     │   ├── StoreFull           507  the disk budget, or the disk itself, is exhausted
-    │   ├── ArchiveFault        503  an archive file cannot be read or written
     │   ├── PeerUnreachable     503  a node did not answer the client
     │   ├── OperationTimeout    504  an operation of the client took longer than it may
     │   ├── NoNode              503  none of several nodes could answer the client
     │   ├── FalseAnswer         502  a node answered the client with something that does not verify
-    │   ├── PortTaken, NetworkInUse, PartEnded,
-    │   ├── PartNotReady        (local network only) what keeps it from running
     │   └── RemoteUnavailable   (client only) a failure without a code that we know
     └── Bug                 500  ours: an invariant does not hold
 
 Status and code stand on the class; operands are fields, and go into the problem document of an
-HTTP answer (RFC 9457) as they are. Other packages hang their own errors under the same three.
+HTTP answer (RFC 9457) as they are. Other packages hang their own errors under the same three, as
+`da_node.archive` and `da_node.service.network` do.
 """
 
 from __future__ import annotations
@@ -293,56 +290,6 @@ class NoKeyset(BadData):
 
 
 @dataclass(eq=False, kw_only=True)
-class BadArchive(BadData):
-    """An archive file is not one, or is damaged beyond its parity."""
-
-    code = "bad_archive"
-    template = "{path}: {reason}"
-    path: str
-    reason: str
-
-
-@dataclass(eq=False, kw_only=True)
-class BadTag(BadData):
-    """The first bytes of an archive's sector say what kind of file it is, and its shape."""
-
-    code = "bad_tag"
-    template = "{value} is not how a sector of a Holdfast archive begins"
-    value: str
-
-
-@dataclass(eq=False, kw_only=True)
-class BadEntry(BadData):
-    """An archive's content is a list of complete entries, each under its own SHA-256."""
-
-    code = "bad_entry"
-    template = "an entry of the archive {reason}"
-    reason: str
-
-
-@dataclass(eq=False, kw_only=True)
-class BeyondParity(BadData):
-    """A codeword of an archive holds more damage than its 32 parity bytes restore."""
-
-    code = "beyond_parity"
-    template = "{damaged} of the {rows} sectors of a stripe are damaged, more than parity restores"
-    damaged: int
-    rows: int
-
-
-@dataclass(eq=False, kw_only=True)
-class OtherEncoding(BadData):
-    """An archived payload does not encode to the id under which it was kept: whoever encoded that
-    blob did not follow the scheme. The payload is that blob's all the same."""
-
-    code = "other_encoding"
-    template = "blob {blob_id} was encoded dishonestly: its payload's own id is {expected}"
-    advice = "it cannot be posted under its id again; `holdfast archive extract` gives its payload"
-    blob_id: str
-    expected: str
-
-
-@dataclass(eq=False, kw_only=True)
 class PayloadTooLarge(Rejected):
     """The body is longer than the limit."""
 
@@ -568,18 +515,6 @@ class StoreFull(Unavailable):
 
 
 @dataclass(eq=False, kw_only=True)
-class ArchiveFault(Unavailable):
-    """The disk failed, or is full, while an archive file was read or written."""
-
-    code = "archive_fault"
-    template = "{path}: {reason}"
-    advice = "free disk space or check the disk; an archive that was there before is unchanged"
-    retry_after_s = 60
-    path: str
-    reason: str
-
-
-@dataclass(eq=False, kw_only=True)
 class PeerUnreachable(Unavailable):
     """A node did not answer the client."""
 
@@ -628,53 +563,6 @@ class FalseAnswer(Unavailable):
     url: str
     what: str
     reason: str
-
-
-@dataclass(eq=False, kw_only=True)
-class PortTaken(Unavailable):
-    """Another program listens on a port that a part of a local network must have."""
-
-    code = "port_taken"
-    template = "port {port} for {name} cannot be had: {reason}"
-    advice = "stop the other program, or name other ports"
-    name: str
-    port: int
-    reason: str
-
-
-@dataclass(eq=False, kw_only=True)
-class NetworkInUse(Unavailable):
-    """A local network runs in this directory already."""
-
-    code = "network_in_use"
-    template = "a network runs in {path} already"
-    advice = "stop it, or name another directory"
-    path: str
-
-
-@dataclass(eq=False, kw_only=True)
-class PartEnded(Unavailable):
-    """A process of a local network has ended by itself."""
-
-    code = "part_ended"
-    template = "{name} has ended with exit code {exit_code}: {last_line} ({log})"
-    advice = "its log says more"
-    name: str
-    exit_code: int
-    last_line: str
-    log: str
-
-
-@dataclass(eq=False, kw_only=True)
-class PartNotReady(Unavailable):
-    """A process of a local network did not become ready."""
-
-    code = "part_not_ready"
-    template = "{name} was not ready within {bound_s} s ({log})"
-    advice = "its log says more"
-    name: str
-    bound_s: float
-    log: str
 
 
 @dataclass(eq=False, kw_only=True)

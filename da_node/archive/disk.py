@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from da_node.archive.errors import ArchiveFault
 from da_node.archive.layout import SECTOR_BYTES
 from da_node.archive.reed_solomon import Bytes
-from da_node.errors import ArchiveFault
 
 
 class SectorFile:

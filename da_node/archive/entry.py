@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
+from da_node.archive.errors import BadEntry, OtherEncoding
 from da_node.coding import HEADER_BYTES, BlobId, Header, Kzg, encode
-from da_node.errors import BadEntry, MalformedRequest, OtherEncoding, WrongLength
+from da_node.errors import MalformedRequest, WrongLength
 
 MAX_LABEL_BYTES: Final = 64
 

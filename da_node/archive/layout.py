@@ -31,8 +31,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from da_node.archive.errors import BadTag
 from da_node.archive.reed_solomon import MAX_DATA_ROWS, PARITY_ROWS, Bytes
-from da_node.errors import BadTag, UnsupportedVersion
+from da_node.errors import UnsupportedVersion
 
 VERSION: Final = 1
 

@@ -11,11 +11,12 @@ import numpy as np
 
 from da_node.archive.disk import SectorFile, opened
 from da_node.archive.entry import ArchiveEntry
+from da_node.archive.errors import BadArchive, BadEntry
 from da_node.archive.layout import BODY, BODY_BYTES, Layout
 from da_node.archive.reed_solomon import Bytes
 from da_node.archive.survey import PIECE_SECTORS, UNWATCHED, Progress, survey
 from da_node.archive.writing import ArchiveSummary
-from da_node.errors import BadArchive, BadData, BadEntry
+from da_node.errors import BadData
 
 
 def read_archive(path: Path, *, progress: Progress = UNWATCHED) -> Iterator[ArchiveEntry]:

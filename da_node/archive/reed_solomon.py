@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import reedsolo
 
-from da_node.errors import BeyondParity
+from da_node.archive.errors import BeyondParity
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from da_node.archive.disk import SectorFile, opened, replaced
+from da_node.archive.errors import BadArchive, BeyondParity
 from da_node.archive.layout import BODY, Layout, seal
 from da_node.archive.reading import summary_of
 from da_node.archive.reed_solomon import PARITY_ROWS, Bytes, restore
 from da_node.archive.survey import PIECE_SECTORS, UNWATCHED, Progress, Survey, survey
 from da_node.archive.writing import ArchiveSummary
-from da_node.errors import BadArchive, BeyondParity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

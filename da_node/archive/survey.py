@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from da_node.archive.disk import SectorFile
+from da_node.archive.errors import BadArchive, BadTag
 from da_node.archive.layout import SECTOR_BYTES, SHARED_BYTES, Layout, whole
 from da_node.archive.reed_solomon import PARITY_ROWS, Bytes
-from da_node.errors import BadArchive, BadTag
 
 PIECE_SECTORS: Final = 256
 """Sectors handled at once: 1 MiB."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from da_node.archive.disk import SectorFile, replaced
 from da_node.archive.entry import ArchiveEntry, EntrySummary
+from da_node.archive.errors import BadArchive
 from da_node.archive.layout import (
     ARCHIVE_ID_BYTES,
     BODY,
@@ -26,7 +27,6 @@ from da_node.archive.layout import (
 )
 from da_node.archive.reed_solomon import parity_of
 from da_node.archive.survey import PIECE_SECTORS, UNWATCHED, Progress
-from da_node.errors import BadArchive
 
 _PIECE_STRIPES: Final = 16
 """Stripes that get their parity at once: at most 255 × 16 sectors, 17 MB."""

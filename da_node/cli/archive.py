@@ -19,9 +19,10 @@ from da_node.archive import (
     verify_archive,
     write_archive,
 )
+from da_node.archive.errors import OtherEncoding
 from da_node.client import Client
 from da_node.coding import BlobId, Header
-from da_node.errors import FalseAnswer, OtherEncoding, UnknownBlob
+from da_node.errors import FalseAnswer, UnknownBlob
 from da_node.service import Output, format_bytes, printable, with_output
 from da_node.service.output import EXIT_FAILURE, error_line
 

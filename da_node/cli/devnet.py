@@ -16,9 +16,10 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from da_node.errors import BadConfiguration, PartNotReady
+from da_node.errors import BadConfiguration
 from da_node.service import Output, printable, with_output
 from da_node.service.network import Network, Part, Ports, SettingValue, State
+from da_node.service.network.errors import PartNotReady
 from da_node.service.network.extension import Contribution, Ground, Observer, extensions
 
 FIRST_PORT: Final = 8900

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from da_node.archive import ArchiveEntry
-from da_node.errors import BadData, BadEntry, MalformedRequest, WrongLength
+from da_node.archive.errors import BadEntry
+from da_node.errors import BadData, MalformedRequest, WrongLength
 
 ENTRY = entry_of(b"forty bytes of payload for this test....", label="naïve")
 SERIALIZED = b"".join(ENTRY.serialize())

@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from da_node.archive import ArchiveEntry, read_archive, reed_solomon, verify_archive, write_archive
+from da_node.archive.errors import ArchiveFault, BadArchive
 from da_node.archive.layout import Layout, seal
-from da_node.errors import ArchiveFault, BadArchive, UnsupportedVersion
+from da_node.errors import UnsupportedVersion
 
 
 @settings(deadline=None, max_examples=25)

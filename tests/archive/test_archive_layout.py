@@ -12,8 +12,9 @@ from archive_specimens import archive_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from da_node.archive.errors import BadTag
 from da_node.archive.layout import BODY_BYTES, Layout, seal, whole
-from da_node.errors import BadTag, UnsupportedVersion
+from da_node.errors import UnsupportedVersion
 
 ID = bytes(range(8))
 PINNED = "42d716bddd154e23f99acad39e4ab2fad24e3c019113e38b1695bdffbfb9b7e3"

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reedsolo import RSCodec
 
+from da_node.archive.errors import BeyondParity
 from da_node.archive.reed_solomon import MAX_DATA_ROWS, PARITY_ROWS, Bytes, parity_of, restore
-from da_node.errors import BeyondParity
 
 CODEWORDS = 5
 

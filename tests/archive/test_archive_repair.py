@@ -19,7 +19,7 @@ from da_node.archive import (
     verify_archive,
     write_archive,
 )
-from da_node.errors import ArchiveFault, BadArchive
+from da_node.archive.errors import ArchiveFault, BadArchive
 
 SMALL_ROWS = 33
 """A short payload: one stripe, one sector of content, 32 of parity."""

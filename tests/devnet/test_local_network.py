@@ -17,15 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from da_node.errors import (
-    BadConfiguration,
-    Bug,
-    NetworkInUse,
-    PartEnded,
-    PartNotReady,
-    PortTaken,
-)
+from da_node.errors import BadConfiguration, Bug
 from da_node.service.network import Network, Part, Ports, State, process
+from da_node.service.network.errors import NetworkInUse, PartEnded, PartNotReady, PortTaken
 from da_node.service.network.part import SettingValue, toml_of
 
 HERE = Path(__file__).parent

@@ -31,6 +31,7 @@ URL = "http://node"
 # All there are, whatever else is tested in this process.
 for module in (
     *("da_node.coding.vectors", "da_node.client.wire", "da_node.store.door"),
+    *("da_node.archive.errors", "da_node.service.network.errors"),
     *("committee.errors", "sampler.errors", "bridge_client.errors"),
 ):
     importlib.import_module(module)

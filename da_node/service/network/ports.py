@@ -18,7 +18,8 @@ from typing import Self
 
 import msgspec
 
-from da_node.errors import BadConfiguration, NetworkInUse, PortTaken
+from da_node.errors import BadConfiguration
+from da_node.service.network.errors import NetworkInUse, PortTaken
 from da_node.service.network.part import LOOPBACK
 
 

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 import msgspec
 
-from da_node.errors import Bug, PartEnded, PartNotReady
+from da_node.errors import Bug
+from da_node.service.network.errors import PartEnded, PartNotReady
 from da_node.service.network.part import LOOPBACK, Part, SettingValue, toml_of
 from da_node.service.network.watchdog import Watchdog
 
