@@ -2,6 +2,7 @@
 
 GET /healthz   the process answers
 GET /readyz    200 where it has read the chain to its end of late, else 503 with the reason
+GET /metrics   what it counts, in Prometheus's text format
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
-from da_node.service.http.answers import json_answer
+from bridge_client.metrics import WatcherMetrics
+from da_node.service import METRICS_CONTENT_TYPE
+from da_node.service.http.answers import NOT_CACHED, json_answer
 
 LOOPBACK: Final = "127.0.0.1"
 STILL_S: Final = 60.0
@@ -54,7 +57,7 @@ class Pulse:
 
 
 @asynccontextmanager
-async def telling(pulse: Pulse, port: int) -> AsyncIterator[str]:
+async def telling(pulse: Pulse, metrics: WatcherMetrics, port: int) -> AsyncIterator[str]:
     """Tell as long as the body takes; the URL. Raises OSError where the port is taken."""
 
     async def get_healthz(request: web.Request) -> web.Response:
@@ -63,9 +66,17 @@ async def telling(pulse: Pulse, port: int) -> AsyncIterator[str]:
     async def get_readyz(request: web.Request) -> web.Response:
         return json_answer(pulse.document(), status=200 if pulse.is_ready else 503)
 
+    async def get_metrics(request: web.Request) -> web.Response:
+        metrics.ready.set(pulse.is_ready)
+        return web.Response(
+            body=metrics.render(),
+            headers={hdrs.CONTENT_TYPE: METRICS_CONTENT_TYPE, hdrs.CACHE_CONTROL: NOT_CACHED},
+        )
+
     application = web.Application()
     application.router.add_get("/healthz", get_healthz)
     application.router.add_get("/readyz", get_readyz)
+    application.router.add_get("/metrics", get_metrics)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:

@@ -14,6 +14,8 @@ from pathlib import Path
 import click
 import pytest
 
+from bridge_client.metrics import WatcherMetrics
+from bridge_client.settings import BridgeSettings
 from committee.disperser.metrics import DisperserMetrics
 from committee.disperser.settings import DisperserSettings
 from committee.member.metrics import MemberMetrics
@@ -42,6 +44,7 @@ REGISTRIES = {
     "MEMBER.md": of_members(),
     "DISPERSER.md": names_of(DisperserMetrics().render()),
     "SAMPLER.md": names_of(SamplerMetrics().render()),
+    "BRIDGE.md": names_of(WatcherMetrics().render()),
 }
 
 
@@ -67,6 +70,7 @@ SAMPLES: dict[str, type[Settings]] = {
     "node": NodeSettings,
     "member": MemberSettings,
     "disperser": DisperserSettings,
+    "watcher": BridgeSettings,
 }
 
 
@@ -96,7 +100,7 @@ def require_command(arguments: list[str]) -> None:
 
 def test_there_is_a_unit_for_each_service() -> None:
     assert [path.stem for path in UNITS] == [
-        f"holdfast-{name}" for name in ("disperser", "member", "node", "signer")
+        f"holdfast-{name}" for name in ("disperser", "member", "node", "signer", "watcher")
     ]
 
 
@@ -135,6 +139,8 @@ def test_a_sample_of_settings_is_one_that_a_service_takes(name: str) -> None:
     directory = unit(DOCS / f"systemd/holdfast-{name}.service")["Service"]["StateDirectory"]
     if isinstance(settings, NodeSettings):
         assert settings.directory == Path("/var/lib") / directory
+    if isinstance(settings, BridgeSettings):
+        assert settings.journal == Path("/var/lib") / directory
     if isinstance(settings, MemberSettings):
         signer = unit(DOCS / "systemd/holdfast-signer.service")["Service"]["ExecStart"]
         assert f"--socket {settings.signer} " in signer

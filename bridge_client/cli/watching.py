@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from bridge_client.cli.session import Session, daemon_command, until_there
 from bridge_client.cli.tokens import escrow_of
 from bridge_client.errors import JournalFault, Reverted
 from bridge_client.fallback.inbox import Inbox
+from bridge_client.metrics import WatcherMetrics
 from bridge_client.proposals import Proposals
 from bridge_client.pulse import STILL_S, Pulse, telling
 from bridge_client.samplers import SamplerService
@@ -53,7 +54,8 @@ _log = logger(__name__)
     "--listen",
     type=click.IntRange(0, 65_535),
     metavar="PORT",
-    help="Tell at 127.0.0.1:PORT/readyz whether it does its work; 0 takes any free port.",
+    help="Tell at 127.0.0.1:PORT/readyz whether it does its work, and at /metrics how much; "
+    "0 takes any free port.",
 )
 @click.option("--name", default="watch", show_default=True, help="Of this watcher in the journal.")
 @daemon_command
@@ -98,21 +100,25 @@ async def watch_command(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        duties: list[_Duty] = []
+        duties: dict[str, _Duty] = {}
         sender = await session.sender() if respond or verdicts else None
         if respond and sender:
             client = await stack.enter_async_context(Client(session.settings.node_urls))
-            duties.append(_Answers(settlement, sender, client))
+            duties["challenges"] = _Answers(settlement, sender, client)
         if verdicts and sender:
             web = await stack.enter_async_context(aiohttp.ClientSession())
-            duties.append(_proposals(session.settings, settlement, sender, web))
-        for duty in duties:
+            duties["batches"] = _proposals(session.settings, settlement, sender, web)
+        for duty in duties.values():
             duty.begin(await watcher.past())
         pulse = Pulse(time.monotonic, still_s=max(STILL_S, 3 * session.settings.poll_s))
+        metrics = WatcherMetrics()
         if listen is not None:
-            _log.info("listening", url=await stack.enter_async_context(telling(pulse, listen)))
-        work = _work(watcher, output, duties, once, pulse, session.settings.poll_s)
-        await _until(stop, work)
+            url = await stack.enter_async_context(telling(pulse, metrics, listen))
+            _log.info("listening", url=url)
+        looking = Looking(
+            watcher=watcher, output=output, duties=duties, once=once, pulse=pulse, metrics=metrics
+        )
+        await _until(stop, looking.work(session.settings.poll_s))
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
@@ -126,22 +132,6 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
         task.result()
-
-
-async def _work(
-    watcher: Watcher,
-    output: Output,
-    duties: Sequence[_Duty],
-    once: bool,
-    pulse: Pulse,
-    poll_s: float,
-) -> None:
-    while True:
-        is_complete = await _look(watcher, output, duties, once, pulse)
-        if is_complete and once:
-            return
-        if is_complete:
-            await asyncio.sleep(poll_s)
 
 
 def _proposals(
@@ -177,6 +167,10 @@ class _Duty(Protocol):
 
     async def do(self) -> None:
         """What can be done now."""
+
+    @property
+    def waiting(self) -> Collection[int]:
+        """What is still to be done something about."""
 
 
 @dataclass
@@ -224,29 +218,54 @@ class _Answers:
             self.waiting.discard(number)
 
 
-async def _look(
-    watcher: Watcher, output: Output, duties: Sequence[_Duty], once: bool, pulse: Pulse
-) -> bool:
-    """Whether there is nothing more to read for now."""
-    try:
-        news = await watcher.look()
-        _tell(news, output)
-        for duty in duties:  # all of them before the first one does what may fail
+@dataclass(frozen=True, kw_only=True)
+class Looking:
+    """One look after another."""
+
+    watcher: Watcher
+    output: Output
+    duties: Mapping[str, _Duty]
+    once: bool
+    pulse: Pulse
+    metrics: WatcherMetrics
+
+    async def work(self, poll_s: float) -> None:
+        """For good, or once to the newest block."""
+        while True:
+            is_complete = await self._look()
+            if is_complete and self.once:
+                return
+            if is_complete:
+                await asyncio.sleep(poll_s)
+
+    async def _look(self) -> bool:
+        """Whether there is nothing more to read for now."""
+        try:
+            news = await self.watcher.look()
+            _tell(news, self.output)
+            self.metrics.took(news)
+            await self._act(news)
+            self.pulse.beat(news.upto, is_complete=news.is_complete)
+        except Unavailable as error:
+            if self.once or isinstance(error, JournalFault):
+                raise
+            self.pulse.fail(str(error))
+            self.metrics.looks.labels("failed").inc()
+            _log.error("the endpoint fails", reason=str(error))
+            return True
+        self.metrics.looks.labels("read").inc()
+        return news.is_complete
+
+    async def _act(self, news: News) -> None:
+        for duty in self.duties.values():  # all of them before the first one does what may fail
             if duty.drop(news.lost):
-                duty.begin(await watcher.past())
+                duty.begin(await self.watcher.past())
             else:
                 duty.take(news.seen)
-        for duty in duties:
+        for what, duty in self.duties.items():
             if news.is_complete:
                 await duty.do()
-        pulse.beat(news.upto, is_complete=news.is_complete)
-    except Unavailable as error:
-        if once or isinstance(error, JournalFault):
-            raise
-        pulse.fail(str(error))
-        _log.error("the endpoint fails", reason=str(error))
-        return True
-    return news.is_complete
+            self.metrics.waiting.labels(what).set(len(duty.waiting))
 
 
 def _tell(news: News, output: Output) -> None:
