@@ -18,7 +18,7 @@ from bridge_client.bringing import Bringer
 from bridge_client.cli.challenges import answer
 from bridge_client.cli.session import Session, daemon_command, until_there
 from bridge_client.cli.tokens import escrow_of
-from bridge_client.errors import JournalFault, Reverted
+from bridge_client.errors import JournalFault
 from bridge_client.fallback.inbox import Inbox
 from bridge_client.metrics import WatcherMetrics
 from bridge_client.proposals import Proposals
@@ -32,9 +32,9 @@ from da_node.client import Client
 from da_node.coding import LocalKzg, local_verifier
 from da_node.service import (
     BadConfiguration,
-    NotEnough,
+    Bug,
+    HoldfastError,
     Output,
-    Unavailable,
     configure_logging,
     logger,
 )
@@ -209,9 +209,9 @@ class _Answers:
                 continue
             try:
                 await answer(self.settlement, self.sender, challenge, self.client, self.kzg)
-            except JournalFault:
+            except (JournalFault, Bug):
                 raise
-            except (Unavailable, NotEnough, Reverted) as error:
+            except HoldfastError as error:  # also a fee above the bound: it may fall in time
                 _log.error("a challenge is not answered", challenge=number, reason=str(error))
                 continue
             _log.info("a challenge is answered", challenge=number)
@@ -246,8 +246,8 @@ class Looking:
             self.metrics.took(news)
             await self._act(news)
             self.pulse.beat(news.upto, is_complete=news.is_complete)
-        except Unavailable as error:
-            if self.once or isinstance(error, JournalFault):
+        except HoldfastError as error:  # a contract's refusal, too: who is asked may be behind
+            if self.once or isinstance(error, JournalFault | Bug):
                 raise
             self.pulse.fail(str(error))
             self.metrics.looks.labels("failed").inc()
