@@ -6,6 +6,7 @@ Rejected
 ├── OtherIntent         409  the journal has other content under the same purpose
 ├── NoContract          422  nothing, or something else, lies at an address
 ├── NoBatch             404  no pending batch stands at a height
+├── NoChallenge         404  the settlement knows no challenge of a number
 ├── CannotRely          422  a certificate is not one that the settlement would take
 ├── NotInTree           404  a withdrawal is not in a batch's tree
 ├── OtherRoot           422  withdrawal leaves do not make a batch's root
@@ -103,6 +104,17 @@ class NoBatch(Rejected):
     height: int
     length: int
     final_length: int
+
+
+@dataclass(eq=False, kw_only=True)
+class NoChallenge(Rejected):
+    """Challenges are numbered from 1 on; an endpoint that is behind does not know the last ones."""
+
+    status = 404
+    code = "no_challenge"
+    template = "there is no challenge {number}; there were {count} so far"
+    number: int
+    count: int
 
 
 @dataclass(eq=False, kw_only=True)

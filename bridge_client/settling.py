@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from bridge_client.calldata import certificate_for_chain
 from bridge_client.contract import Contract
-from bridge_client.errors import CannotRely, NoBatch, NoContract
+from bridge_client.errors import CannotRely, NoBatch, NoChallenge, NoContract
 from bridge_client.ethereum import Happened
 from bridge_client.l1 import Chain, Log, Receipt
 from bridge_client.sending import Sender
@@ -93,7 +93,10 @@ class Settlement:
         return Batch.of(number, await self.contract.fields("batchOf", number))
 
     async def challenge_of(self, number: int) -> Challenge:
-        """A challenge by its id."""
+        """A challenge by its id; one that is over has no points any more. Raises NoChallenge."""
+        count = await self.contract.answer("challengeCount")
+        if not 1 <= number <= count:  # one that is not there yet looks like one that is over
+            raise NoChallenge(number=number, count=count)
         return Challenge.of(number, await self.contract.fields("challengeOf", number))
 
     async def tally(self, batch: Batch) -> Tally:

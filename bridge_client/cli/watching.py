@@ -18,7 +18,7 @@ from bridge_client.bringing import Bringer
 from bridge_client.cli.challenges import answer
 from bridge_client.cli.session import Session, daemon_command, until_there
 from bridge_client.cli.tokens import escrow_of
-from bridge_client.errors import JournalFault
+from bridge_client.errors import JournalFault, NoChallenge
 from bridge_client.fallback.inbox import Inbox
 from bridge_client.metrics import WatcherMetrics
 from bridge_client.proposals import Proposals
@@ -203,7 +203,11 @@ class _Answers:
         """Answer what can be; what cannot is tried again until its time is over."""
         now = (await self.settlement.contract.chain.head()).time
         for number in sorted(self.waiting):
-            challenge = await self.settlement.challenge_of(number)
+            try:
+                challenge = await self.settlement.challenge_of(number)
+            except NoChallenge as error:  # its event was seen: whoever is asked now is behind
+                _log.warning("a challenge is not there yet", challenge=number, reason=str(error))
+                continue
             if not challenge.unanswered or challenge.deadline < now:
                 self.waiting.discard(number)
                 continue

@@ -73,6 +73,7 @@ def test_a_watcher_prints_what_happens_and_answers_challenges(desk: Desk) -> Non
     assert [one["event"] for one in answered] == ["PointAnswered", "PointAnswered"]
     drawn = desk.give("challenge", 0, "--drawn", 3)
     assert desk.give("respond", drawn["challenge"])["answered"] == 3
+    assert desk.give("respond", 99, code=1)["code"] == "no_challenge"
     assert desk.give("status")["batches"][0]["hindrances"] == ["period", "verdicts"]
 
 

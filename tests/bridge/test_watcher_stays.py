@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge_client.cli import watching
-from bridge_client.errors import FeeTooHigh, JournalFault, NoContract, Reverted
+from bridge_client.errors import FeeTooHigh, JournalFault, NoChallenge, NoContract, Reverted
 from bridge_client.metrics import WatcherMetrics
 from bridge_client.pulse import Pulse
 from bridge_client.watching import News
@@ -77,13 +77,17 @@ async def test_once_says_what_fails() -> None:
         await look(Duty(PASSING[0]), once=True)
 
 
-async def test_a_fee_above_the_bound_leaves_one_challenge_for_later_and_no_other_one(
+async def test_a_challenge_that_cannot_be_answered_now_is_for_later_and_no_other_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A fee is above the bound; the machine that is asked is behind the one that told the event."""
+
     async def head() -> Any:
         return SimpleNamespace(time=100)
 
     async def challenge_of(number: int) -> Any:
+        if number in unknown:
+            raise NoChallenge(number=number, count=2)
         return SimpleNamespace(number=number, unanswered=(0,), deadline=200)
 
     async def answer(settlement: Any, sender: Any, challenge: Any, *with_: Any) -> int:
@@ -91,16 +95,17 @@ async def test_a_fee_above_the_bound_leaves_one_challenge_for_later_and_no_other
             raise FeeTooHigh(value=2, bound=1)
         return 1
 
-    too_dear = {1}
+    too_dear, unknown = {1}, {3}
     monkeypatch.setattr(watching, "answer", answer)
     chain = SimpleNamespace(head=head)
     settlement: Any = SimpleNamespace(
         contract=SimpleNamespace(chain=chain), challenge_of=challenge_of
     )
     nobody: Any = None
-    duty = watching._Answers(settlement, nobody, nobody, kzg=nobody, waiting={1, 2})
+    duty = watching._Answers(settlement, nobody, nobody, kzg=nobody, waiting={1, 2, 3})
     await duty.do()
-    assert duty.waiting == {1}
+    assert duty.waiting == {1, 3}
     too_dear.clear()
+    unknown.clear()
     await duty.do()
     assert not duty.waiting
