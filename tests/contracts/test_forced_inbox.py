@@ -165,8 +165,25 @@ def test_to_fill_the_inbox_costs_twice_as_much_for_each_batch_that_waits(
     tree = Tree(*first, *second)
     propose(settled, *taking(settled, 0, tree, *((False, i) for i in range(MAX_ITEMS))))
     assert chain.call(inbox, "nextFeeWei") == FEE, "one item waits"
-    chain.send(settled.settlement, "abandon", 0, sender=SEQUENCER)
-    assert chain.call(inbox, "nextFeeWei") == 2 * FEE, "they all wait again"
+
+
+def test_a_sequencer_cannot_price_others_out_by_batches_that_fall(
+    settled: Settled, test_contracts: dict[str, Artifact]
+) -> None:
+    """It would take its own items while they are cheap, and have all of them wait again at once."""
+    chain, inbox = settled.chain, settled.settlement
+    flooder = chain.deploy(test_contracts["Flooder"])
+    for height in range(2):
+        start = height * MAX_ITEMS
+        chain.send(flooder, "flood", inbox.address, start, MAX_ITEMS, value=MAX_ITEMS * FEE)
+        numbers = (number.to_bytes(32, "big") for number in range(start, start + MAX_ITEMS))
+        tree = Tree(*(forced(CHAIN_ID, flooder.address, number) for number in numbers))
+        propose(settled, *taking(settled, height, tree, *((False, i) for i in range(MAX_ITEMS))))
+    chain.send(inbox, "abandon", 0, sender=SEQUENCER)
+    assert chain.call(inbox, "everTaken") == 2 * MAX_ITEMS
+    assert chain.call(inbox, "nextFeeWei") == FEE
+    propose(settled, *taking(settled, 0, Tree(b"\7" * 32)))
+    assert chain.call(inbox, "nextFeeWei") == FEE, "nor by batches that take nothing"
 
 
 def test_what_is_paid_above_the_price_comes_back(settled: Settled) -> None:

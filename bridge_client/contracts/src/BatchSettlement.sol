@@ -158,7 +158,7 @@ contract BatchSettlement is BatchVerdicts, BatchChallenges, ForcedInbox {
             + _config.margin_s;
         if (attested.expiresAt < needed) revert ExpiresTooSoon(attested.expiresAt, needed);
         uint256 through =
-            _requireItems(_forcedBefore(proposal.height), inclusions, proposal.withdrawalsRoot);
+            _takeItems(_forcedBefore(proposal.height), inclusions, proposal.withdrawalsRoot);
         batchId = ++batchCount;
         chain[length++] = batchId;
         _batches[batchId] = Batch({

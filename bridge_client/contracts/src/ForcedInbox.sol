@@ -9,7 +9,7 @@ import {MerkleTree} from "./MerkleTree.sol";
 /// this chain: nobody asks in another's name. A batch takes items in their order, each shown to stand
 /// in its withdrawal tree: either as it is, or as refused. While an item waits for longer than a day
 /// nobody can settle a batch that does not take it. What an item costs doubles with each batch's
-/// worth that waits, so that to fill the inbox costs more than any delay is worth.
+/// worth that no batch has taken, so that to fill the inbox costs more than any delay is worth.
 abstract contract ForcedInbox is BatchLedger {
     struct Item {
         bytes32 item;
@@ -48,6 +48,10 @@ abstract contract ForcedInbox is BatchLedger {
     /// takes it gets so much. What it costs beyond that is nobody's.
     uint256 public immutable forcedFeeWei;
     Item[] private _items;
+    /// @notice Items that some batch has taken, whether or not it stands. They count no more for the
+    /// price: a sequencer would take many cheaply, one batch after another, and then have the first
+    /// fall, and nobody could pay for an item.
+    uint256 public everTaken;
     /// @notice After so many items, what commits to all of them: for a validity proof.
     mapping(uint256 count => bytes32) public inboxHash;
 
@@ -80,10 +84,9 @@ abstract contract ForcedInbox is BatchLedger {
         emit ItemForced(index, msg.sender, item, record);
     }
 
-    /// @notice What the next item costs: twice as much for each `MAX_ITEMS` that no standing batch has
-    /// taken.
+    /// @notice What the next item costs: twice as much for each `MAX_ITEMS` that no batch has taken yet.
     function nextFeeWei() public view returns (uint256) {
-        uint256 doublings = (_items.length - _forcedBefore(length)) / MAX_ITEMS;
+        uint256 doublings = (_items.length - everTaken) / MAX_ITEMS;
         return forcedFeeWei << (doublings < MOST_DOUBLINGS ? doublings : MOST_DOUBLINGS);
     }
 
@@ -104,9 +107,8 @@ abstract contract ForcedInbox is BatchLedger {
 
     /// @dev Items `from` … `from + inclusions.length − 1` stand in the tree, and none after them is
     /// overdue unless the batch is full.
-    function _requireItems(uint256 from, Inclusion[] calldata inclusions, bytes32 root)
+    function _takeItems(uint256 from, Inclusion[] calldata inclusions, bytes32 root)
         internal
-        view
         returns (uint256 through)
     {
         uint256 count = inclusions.length;
@@ -121,6 +123,7 @@ abstract contract ForcedInbox is BatchLedger {
                 revert ItemNotIncluded(from + i);
             }
         }
+        if (count != 0 && through > everTaken) everTaken = through;
         if (count == MAX_ITEMS || through == _items.length) return through;
         uint256 since = _items[through].time;
         if (block.timestamp > since + FORCED_WITHIN_S) revert ItemOverdue(through, since);
