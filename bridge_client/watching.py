@@ -3,6 +3,9 @@
 It remembers the blocks up to which it has read by their hashes. Where the chain has others now, it
 says which events are lost, forgets them, and reads on from the last block that still stands; so
 whoever follows it ends with the same events as one that began today.
+
+What it has seen is condensed, so that a start does not read years: of what lies deeper than the
+blocks that it remembers only what is not over stays.
 """
 
 from __future__ import annotations
@@ -14,10 +17,16 @@ from typing import Any, Final
 import msgspec
 
 from bridge_client.contract import Contract
-from bridge_client.journal import JournalThread, Place, Sighting
+from bridge_client.journal import REMEMBERED_BLOCKS, JournalThread, Place, Sighting
 from bridge_client.l1 import Block, Chain, Log
 from bridge_client.l1.chain import MOST_BLOCKS_OF_LOGS
 from bridge_client.l1.stretch import Stretch
+from bridge_client.unfinished import unfinished
+
+DEEP_BLOCKS: Final = REMEMBERED_BLOCKS
+"""What lies deeper is condensed, each time that as many blocks more do: at a start there are the
+events of at most 512 blocks, an hour and three quarters of L1, and what is not over. Less deep, a
+reorganisation may undo the end of something, which must then be known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +85,8 @@ class Watcher:
         self._first_block: Final = first_block
         self._depth: Final = depth
         self._stretch: Final = Stretch(MOST_BLOCKS_OF_LOGS)
+        self._condensed = first_block
+        """What is not over is all that there is up to there."""
 
     async def look(self) -> News:
         """Read on, at most 1000 blocks, fewer where the endpoint answers for no more. Raises what
@@ -87,6 +98,8 @@ class Watcher:
         # a chain that replaces another is longer; one that is shorter is an endpoint behind
         head = await self._chain.head(least=read[0].number if read else 0)
         lost, last = await self._rolled_back(read)
+        if not lost and last is not None:
+            await self._condense(last.number - DEEP_BLOCKS, head.time)
         newest = head.number - self._depth + 1
         first = self._first_block if last is None else last.number + 1
         if newest < first:
@@ -113,7 +126,7 @@ class Watcher:
         )
 
     async def past(self) -> list[Seen]:
-        """All that has been seen and not lost, in order."""
+        """What has been seen and not lost, in order, but what is over for more than 256 blocks."""
         found = await self._journal.run(self._journal.steps.sightings, self._name)
         return [Seen.of(one) for one in found]
 
@@ -131,6 +144,17 @@ class Watcher:
         to = -1 if standing is None else standing.number
         lost = await self._journal.run(steps.roll_back, self._name, to)
         return tuple(map(Seen.of, lost)), standing
+
+    async def _condense(self, upto: int, now: int) -> None:
+        if upto < self._condensed + DEEP_BLOCKS:
+            return
+
+        def needed(past: Sequence[Sighting]) -> list[Sighting]:
+            return [past[place] for place in unfinished(list(map(Seen.of, past)), now)]
+
+        await self._journal.run(self._journal.steps.condense, self._name, upto, needed)
+        # A crash after this: the next start does it again, and finds nothing.
+        self._condensed = upto
 
     async def _has_changed(self, block: Block) -> bool:
         now = await self._chain.block(block.number)

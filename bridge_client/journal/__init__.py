@@ -5,11 +5,19 @@ One SQLite database in one directory, of one chain, owned by one process, used f
 Every step is one transaction, synced when it returns (WAL, synchronous=FULL).
 """
 
-from bridge_client.journal.journal import Journal
+from bridge_client.journal.journal import REMEMBERED_BLOCKS, Journal
 from bridge_client.journal.records import Attempt, Intent, Place, Sighting
 from da_node.service.step_thread import StepThread
 
 JournalThread = StepThread[Journal]
 """The journal's own thread."""
 
-__all__ = ["Attempt", "Intent", "Journal", "JournalThread", "Place", "Sighting"]
+__all__ = [
+    "REMEMBERED_BLOCKS",
+    "Attempt",
+    "Intent",
+    "Journal",
+    "JournalThread",
+    "Place",
+    "Sighting",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -225,8 +225,30 @@ class Journal:
                 sql.execute(f"DELETE FROM {table} WHERE watcher = ? AND number > ?", (watcher, to))
             return lost
 
+    def condense(
+        self,
+        watcher: str,
+        upto: int,
+        needed: Callable[[Sequence[Sighting]], Collection[Sighting]],
+    ) -> int:
+        """Forget what a watcher saw up to a block, but what is still `needed` of it; how much was
+        forgotten. A crash here forgets all of that or nothing, and the next time does it.
+        """
+        with self._database.transaction() as sql:
+            past = [one for one in _sightings(sql, watcher, -1) if one.block.number <= upto]
+            kept = {(one.block.number, one.index) for one in needed(past)}
+            over = [
+                (watcher, one.block.number, one.index)
+                for one in past
+                if (one.block.number, one.index) not in kept
+            ]
+            sql.executemany(
+                "DELETE FROM sightings WHERE watcher = ? AND number = ? AND place = ?", over
+            )
+            return len(over)
+
     def sightings(self, watcher: str, after: int = -1) -> list[Sighting]:
-        """What a watcher has seen after a block, in order."""
+        """What a watcher has seen after a block, in order, but what was condensed."""
         with self._database.reading() as sql:
             return _sightings(sql, watcher, after)
 

@@ -197,3 +197,50 @@ async def test_events_of_a_block_that_is_not_the_chain_s_are_not_believed(act: A
         await watcher(act).look()
     act.chain._ask = honest
     assert named((await all_of(watcher(act))).seen) == ["SequencerSet"]
+
+
+async def long_after(act: Any) -> None:
+    """A watcher has seen a sequencer admitted, and a proposal, and both are deep."""
+    await all_of(watcher(act))
+    await act.settlement.propose(act.sender(SEQUENCER), act.proposal())
+    for _ in range(6):
+        act.test.advance(1)
+    await all_of(watcher(act))
+
+
+async def test_of_what_is_deep_only_what_is_not_over_stays(
+    act: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await long_after(act)
+    assert named(await watcher(act).past()) == ["SequencerSet", "BatchProposed"]
+    monkeypatch.setattr(watching, "DEEP_BLOCKS", 3)
+    before = await watcher(act).past()
+    await watcher(act).look()
+    (left,) = await watcher(act).past()
+    assert left == before[1]
+    assert (await watcher(act).look()).seen == (), "nothing is read again"
+
+
+async def test_what_is_not_deep_is_known_though_it_is_over(
+    act: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = (await act.chain.head()).number
+    monkeypatch.setattr(watching, "DEEP_BLOCKS", head)
+    await all_of(watcher(act))
+    act.test.advance(1)
+    await all_of(watcher(act))
+    assert named(await watcher(act).past()) == ["SequencerSet"]
+
+
+@pytest.mark.parametrize("how", Killed)
+async def test_killed_as_it_forgets_what_is_over_it_knows_all_or_what_is_not_over(
+    act: Any, how: Killed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await long_after(act)
+    monkeypatch.setattr(watching, "DEEP_BLOCKS", 3)
+    with pytest.raises(JournalFault):
+        await watcher(act, FailingJournal(act.journal, 1, how)).look()
+    over = [] if how is Killed.KEPT else ["SequencerSet"]
+    assert named(await watcher(act).past()) == [*over, "BatchProposed"]
+    assert named((await watcher(act).look()).seen) == []
+    assert named(await watcher(act).past()) == ["BatchProposed"]
