@@ -12,6 +12,7 @@ Rejected
 ├── OtherRoot           422  withdrawal leaves do not make a batch's root
 ├── NotAsPlanned        409  what lies on chain is not what was planned
 ├── NotPosted           404  no payload of an id can be read at the inbox
+├── BeaconNeeded        422  what may be the payload lies as blobs, and no beacon node is named
 ├── GateClosed          409  a batch cannot become final by waiting
 ├── FeeTooHigh          422  L1 costs more than this client may pay
 ├── NothingToCancel     404  the journal has nothing live under a name
@@ -177,6 +178,18 @@ class NotPosted(Rejected):
     first_block: int
     last_block: int
     reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class BeaconNeeded(Rejected):
+    """Blobs are read from a beacon node."""
+
+    status = 422
+    code = "beacon_needed"
+    template = "{poster} posted {blob_id} as blobs, and no beacon node is named to read them from"
+    advice = "set beacon"
+    blob_id: str
+    poster: str
 
 
 @dataclass(eq=False, kw_only=True)

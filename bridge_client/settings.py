@@ -139,17 +139,17 @@ class BridgeSettings(Settings, frozen=True, kw_only=True):
     @property
     def node_urls(self) -> tuple[str, ...]:
         """The nodes' addresses."""
-        return tuple(node_urls(_parts(self.nodes)))
+        return _urls("nodes", _parts(self.nodes))
 
     @property
     def sampler_urls(self) -> tuple[str, ...]:
         """The samplers' addresses."""
-        return tuple(node_urls(_parts(self.samplers))) if self.samplers else ()
+        return _urls("samplers", _parts(self.samplers)) if self.samplers else ()
 
     @property
     def beacon_url(self) -> str | None:
         """The beacon node's address."""
-        return None if self.beacon is None else node_urls(self.beacon)[0]
+        return None if self.beacon is None else _urls("beacon", [self.beacon])[0]
 
     @property
     def settlement_address(self) -> Address:
@@ -193,6 +193,13 @@ def _address(name: str, value: str | None) -> Address:
         return Address.from_hex(value)
     except MalformedRequest as error:
         raise BadConfiguration(source="settings", name=name, reason=str(error)) from None
+
+
+def _urls(name: str, addresses: list[str]) -> tuple[str, ...]:
+    try:
+        return node_urls(addresses)
+    except BadConfiguration as error:
+        raise BadConfiguration(source="settings", name=name, reason=error.reason) from None
 
 
 def _parts(text: str) -> list[str]:

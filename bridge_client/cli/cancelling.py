@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from bridge_client.cli.session import Session, bridge_command
 from bridge_client.errors import NotCancelled
 from bridge_client.life import State
 from da_node.service import Output
+
+_LONGEST_NONCE: Final = 20
+"""Digits: 64 bits."""
 
 
 @click.command("cancel")
@@ -21,7 +26,8 @@ async def cancel_command(session: Session, output: Output, which: str) -> None:
     in time: the same command goes on, 2 wrong usage.
     """
     sender = await session.sender(resumes=False)
-    ended = await sender.cancel(int(which) if which.isdecimal() else which)
+    is_nonce = which.isdecimal() and len(which) <= _LONGEST_NONCE
+    ended = await sender.cancel(int(which) if is_nonce else which)
     if ended.state is not State.CANCELLED:
         raise NotCancelled(
             purpose=ended.purpose, nonce=ended.nonce, outcome=ended.state.name.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import sys
 from collections.abc import Mapping
@@ -151,6 +152,8 @@ async def get_command(
         raise click.UsageError("--json needs -o: the payload goes to standard output without it")
     if path is None and sys.stdout.isatty():
         raise click.UsageError("a payload is binary: name a file with -o, or use a pipe")
+    if path is not None:
+        await asyncio.to_thread(_require_new, path)
     settings = session.settings
     inbox = Inbox(session.chain, settings.inbox_address)
     async with AsyncExitStack() as stack:
@@ -179,6 +182,14 @@ async def get_command(
         "output": str(path),
     }
     output.result(document, f"{len(found.payload):,} bytes verified, in {path}")
+
+
+def _require_new(path: Path) -> None:
+    """Before up to 124 MiB are read for it. Raises OSError."""
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, "is there already and is not replaced", str(path))
+    if not path.parent.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "is no directory", str(path.parent))
 
 
 def _payload(file: BinaryIO) -> bytes:

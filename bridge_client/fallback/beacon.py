@@ -16,6 +16,7 @@ import msgspec
 
 from bridge_client.errors import BeaconFalseAnswer, BeaconLacksBlobs, BeaconUnreachable
 from bridge_client.l1 import answers
+from bridge_client.l1.endpoint import without_secrets
 from bridge_client.sidecar import versioned_hash
 from da_node.coding import ROW_BYTES, LocalKzg
 
@@ -45,8 +46,11 @@ class BeaconNode:
     """An async context manager."""
 
     def __init__(self, url: str, *, slot_s: int = SLOT_S, timeout_s: float = TIMEOUT_S) -> None:
-        """`url` without a path; `slot_s` is the network's."""
+        """`url` may hold a secret: messages show it without user and path. `slot_s` is the
+        network's.
+        """
         self.url: Final = url
+        self.name: Final = without_secrets(url)
         self._slot_s: Final = slot_s
         self._timeout: Final = aiohttp.ClientTimeout(total=timeout_s)
         self._session: aiohttp.ClientSession | None = None
@@ -114,11 +118,11 @@ class BeaconNode:
                 return response.status, bytes(body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = str(error) or type(error).__name__
-            raise BeaconUnreachable(url=self.url, reason=reason) from error
+            raise BeaconUnreachable(url=self.name, reason=reason) from error
 
     def _parsed(self, kind: type[Any], status: int, body: bytes) -> Any:
         if status != _OK:
-            raise BeaconUnreachable(url=self.url, reason=f"HTTP status {status}")
+            raise BeaconUnreachable(url=self.name, reason=f"HTTP status {status}")
         try:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -131,7 +135,7 @@ class BeaconNode:
             raise self._false(str(error)) from None
 
     def _false(self, reason: str) -> BeaconFalseAnswer:
-        return BeaconFalseAnswer(url=self.url, reason=reason)
+        return BeaconFalseAnswer(url=self.name, reason=reason)
 
     def _lacks(self, slot: int, name: str, reason: str) -> BeaconLacksBlobs:
-        return BeaconLacksBlobs(url=self.url, versioned_hash=name, slot=slot, reason=reason)
+        return BeaconLacksBlobs(url=self.name, versioned_hash=name, slot=slot, reason=reason)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bridge_client.errors import L1FalseAnswer, NotPosted
+from bridge_client.errors import BeaconNeeded, L1FalseAnswer, NotPosted
 from bridge_client.fallback.beacon import BeaconNode
 from bridge_client.fallback.framing import Form, payload_of_rows
 from bridge_client.fallback.inbox import Inbox
@@ -52,8 +52,8 @@ async def read(
     transactions are named, from what these posted. Without `beacon` only call data is read; of one
     poster only, where one is given.
 
-    `kzg` works in a thread. Raises NotPosted, NoContract, what asking chain and beacon node raises:
-    a payload that some node could give is never called not posted.
+    `kzg` works in a thread. Raises NotPosted, BeaconNeeded, NoContract, what asking chain and
+    beacon node raises: a payload that some node could give is never called not posted.
     """
     await inbox.contract.require_there()
     head = await inbox.contract.chain.head()
@@ -93,7 +93,7 @@ class _Search:
     kzg: LocalKzg
     beacon: BeaconNode | None
     postings: list[Posting] = field(default_factory=list)
-    failure: Unavailable | None = None
+    failure: Unavailable | BeaconNeeded | None = None
     """Why something could not be read that may be it."""
     _tried: list[Whole] = field(default_factory=list)
     _reasons: list[str] = field(default_factory=list)
@@ -118,7 +118,7 @@ class _Search:
             self._tried.append(whole)
             try:
                 payload = await self._payload(whole)
-            except Unavailable as error:
+            except (Unavailable, BeaconNeeded) as error:
                 _log.info("a payload cannot be read", poster=whole.poster.hex0x, reason=str(error))
                 self.failure = error
                 continue
@@ -150,8 +150,7 @@ class _Search:
 
     async def _from_rows(self, whole: Whole) -> bytes | None:
         if self.beacon is None:
-            self._refuse(whole, "blobs, and no beacon node is given")
-            return None
+            raise BeaconNeeded(blob_id=self.blob_id.hex0x, poster=whole.poster.hex0x)
         rows: list[bytes] = []
         for posting, part in whole.parts:
             chain = self.inbox.contract.chain

@@ -46,7 +46,7 @@ class Endpoint:
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         """`url` may hold a secret: messages show it without user and path."""
         self.url = url
-        self.name = _without_secrets(url)
+        self.name = without_secrets(url)
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._session: aiohttp.ClientSession | None = None
         self._ids = itertools.count(1)
@@ -109,6 +109,7 @@ class Endpoint:
         return answer.result
 
 
-def _without_secrets(url: str) -> str:
+def without_secrets(url: str) -> str:
+    """An endpoint's address for messages: without user, password and path."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.split('/')[0].rpartition('@')[2]}"

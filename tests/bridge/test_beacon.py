@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 from flat_kzg import FlatKzg
+from msgspec import convert
 
 from bridge_client.errors import BeaconFalseAnswer, BeaconLacksBlobs, BeaconUnreachable
 from bridge_client.fallback import beacon as beacon_module
 from bridge_client.fallback.beacon import BeaconNode
+from bridge_client.settings import BridgeSettings
 from bridge_client.sidecar import versioned_hash
 from da_node.coding import ROW_BYTES
+from da_node.service import BadConfiguration
 
 GENESIS = 1_606_824_023
 KZG = FlatKzg()
@@ -108,3 +111,17 @@ async def test_a_node_that_fails_or_is_away_is_no_proof_of_anything() -> None:
     async with BeaconNode(beacon.url) as away:
         with pytest.raises(BeaconUnreachable, match="does not answer"):
             await away.blobs(GENESIS + 12, HASHES[:1], KZG)
+
+
+async def test_one_that_is_gone_is_named_without_its_secrets() -> None:
+    async with BeaconNode("http://127.0.0.1:9/secret") as one:
+        with pytest.raises(BeaconUnreachable, match=r"node http://127\.0\.0\.1:9 does") as raised:
+            await one.blobs(GENESIS, HASHES[:1], KZG)
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["beacon", "nodes", "samplers"])
+def test_an_address_that_is_none_is_told_by_its_setting(name: str) -> None:
+    with pytest.raises(BadConfiguration, match="'nowhere' is not an address") as raised:
+        convert({name: "nowhere"}, BridgeSettings).check()
+    assert (raised.value.source, raised.value.name) == ("settings", name)

@@ -18,7 +18,7 @@ from settlement_under_test import CHAIN_ID, account
 
 from bridge_client.anvil import anvil
 from bridge_client.cli.bridge import bridge
-from bridge_client.errors import BeaconLacksBlobs, NoContract, NotPosted
+from bridge_client.errors import BeaconLacksBlobs, BeaconNeeded, NoContract, NotPosted
 from bridge_client.fallback import reading
 from bridge_client.fallback.beacon import BeaconNode
 from bridge_client.fallback.costs import BYTES_GAS, ROWS_GAS
@@ -131,7 +131,7 @@ async def test_blobs_are_found_by_the_id_and_a_beacon_node(scene: Scene) -> None
     async with BeaconNode(scene.url, slot_s=1) as elsewhere:
         with pytest.raises(BeaconLacksBlobs):  # it has none of that slot, which proves nothing
             await read(scene.inbox, made.blob_id, local_verifier(), beacon=elsewhere)
-    with pytest.raises(NotPosted, match="posted blobs, and no beacon node is given"):
+    with pytest.raises(BeaconNeeded, match="as blobs, and no beacon node is named"):
         await read(scene.inbox, made.blob_id, local_verifier())
 
 
@@ -278,6 +278,9 @@ def test_from_a_file_to_a_file(desk: Desk) -> None:
     assert CliRunner().invoke(bridge, plain).stdout_bytes == SMALL
     named = ["--transaction", begun["transactions"][0], "--first-block", 10**9]
     give(desk, "get", begun["blob_id"], "-o", desk.directory / "again", *named)
+    nowhere = ["--inbox", "0x" + "42" * 20]  # it is asked for nothing
+    for path, said in ((out, "is there already"), (out / "x", "no directory")):
+        assert said in give(desk, "get", "0x" + "11" * 32, "-o", path, *nowhere, code=1)["detail"]
     missing = give(desk, "get", "0x" + "11" * 32, "-o", desk.directory / "none", code=1)
     assert missing["code"] == "not_posted"
 
@@ -288,7 +291,7 @@ def test_blobs_are_read_from_the_beacon_node_that_is_named(desk: Desk) -> None:
     deployed = give(desk, "deploy", "--label", desk.directory)
     desk.options += ["--inbox", deployed["inbox"]]
     posted = give(desk, "post", file, "--as", "blobs")
-    assert give(desk, "get", posted["blob_id"], "-o", out, code=1)["code"] == "not_posted"
+    assert give(desk, "get", posted["blob_id"], "-o", out, code=1)["code"] == "beacon_needed"
     desk.options += ["--beacon", desk.options[desk.options.index("--rpc") + 1]]
     assert give(desk, "get", posted["blob_id"], "-o", out)["as"] == "blobs"
     assert out.read_bytes() == SMALL
