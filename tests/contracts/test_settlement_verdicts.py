@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +16,7 @@ from settlement_specimens import (
     EXIT_DELAY,
     REGISTRAR,
     SAMPLERS,
+    SEQUENCER,
     STAKE,
     Settled,
     as_argument,
@@ -47,6 +49,11 @@ def counted(settled: Settled) -> tuple[int, int]:
     return tuple(settled.chain.call(settled.settlement, "countVerdicts", 1))
 
 
+def voice_of(settled: Settled, number: int) -> tuple[Any, ...]:
+    """The call that answers with a sampler's verdict on the batch, and its time."""
+    return settled.settlement, "voices", 1, bytes(SAMPLERS[number].address)
+
+
 def test_verdicts_that_samplers_sign_count(settled: Settled) -> None:
     """The signature is that of the sampler's own code."""
     settled.say(0, *((key, settled.verdict()) for key in SAMPLERS[:3]))
@@ -61,7 +68,16 @@ def test_a_sampler_counts_once_whatever_it_sends(settled: Settled) -> None:
     repeated = settled.verdict()
     settled.chain.advance(1)
     settled.say(0, (SAMPLERS[1], repeated))
-    assert why(settled, (SAMPLERS[1], repeated)).name == "VerdictOutOfTime"
+    settled.say(0, (SAMPLERS[1], repeated))
+    assert counted(settled) == (2, 0)
+
+
+def test_who_brings_one_verdict_first_does_not_keep_the_others_out(settled: Settled) -> None:
+    """Two watchers bring the same, or somebody sees them coming and takes one out."""
+    said = [(key, settled.verdict()) for key in SAMPLERS[:2]]
+    settled.say(0, said[0])
+    settled.say(0, *said)
+    assert counted(settled) == (2, 0)
 
 
 def test_the_later_verdict_of_a_sampler_counts(settled: Settled) -> None:
@@ -69,7 +85,10 @@ def test_the_later_verdict_of_a_sampler_counts(settled: Settled) -> None:
     settled.chain.advance(1)
     settled.say(0, (SAMPLERS[0], settled.verdict(finding=Finding.WITHHELD)))
     assert counted(settled) == (0, 1)
-    assert why(settled, (SAMPLERS[0], early)).name == "VerdictOutOfTime"
+    contradiction = settled.verdict(time=settled.chain.call(*voice_of(settled, 0))[1])
+    for passed_over in (early, contradiction):
+        settled.say(0, (SAMPLERS[0], passed_over))
+        assert counted(settled) == (0, 1)
     settled.chain.advance(1)
     settled.say(0, (SAMPLERS[0], settled.verdict()))
     assert counted(settled) == (1, 0)
@@ -216,6 +235,38 @@ def test_who_comes_back_begins_anew(chain: Chain) -> None:
         (SAMPLERS[1], settled.verdict()),
     )
     assert counted(settled) == (2, 1)
+
+
+def test_counting_does_not_grow_with_samplers_that_come_and_go(
+    settled: Settled, test_contracts: dict[str, Artifact]
+) -> None:
+    """An owner that admits ever others could else have counting fit no transaction."""
+    chain, registry = settled.chain, settled.chain.deploy(test_contracts["SmallRegistry"])
+    config = settled.config | {"samplers": registry.address}
+    sequencers = [chain.accounts[SEQUENCER]]
+    settlement = chain.deploy("BatchSettlement", tuple(config.values()), sequencers)
+    settled = replace(settled, registry=registry, settlement=settlement)
+    settled.propose(0)
+
+    def counting() -> int:
+        data = settlement.interface.calldata("countVerdicts", 1)
+        return int(chain.web3.eth.estimate_gas({"to": settlement.address, "data": data}))
+
+    def join(number: int) -> None:
+        chain.advance(1)
+        chain.send(registry, "set", bytes(SAMPLERS[number].address), chain.now)
+        chain.advance(1)
+        settled.say(0, (SAMPLERS[number], settled.verdict()))
+
+    join(0)
+    join(1)
+    full = counting()
+    for gone, comes in ((0, 2), (2, 3), (1, 0)):
+        chain.send(registry, "set", bytes(SAMPLERS[gone].address), 0)
+        join(comes)
+        assert counted(settled) == (2, 0)
+        assert chain.call(*voice_of(settled, gone)) == (0, 0)
+        assert counting() <= full
 
 
 # ------------------------------------------------------------------------- registration

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {BatchLedger} from "./BatchLedger.sol";
+import {SamplerRegistry} from "./SamplerRegistry.sol";
 import {Verdict, VerdictSignatures} from "./VerdictSignatures.sol";
 
 /// @title Samplers' verdicts on batches: whose count, for what, until when.
@@ -34,7 +35,8 @@ abstract contract BatchVerdicts is BatchLedger {
     mapping(uint256 batchId => address[]) private _speakers;
 
     /// @notice Samplers' verdicts on a batch; anyone may bring them. A sampler's later one replaces
-    /// its earlier one.
+    /// its earlier one; one that is not later is passed over, for somebody may have brought it, or a
+    /// later one, a moment before.
     function submitVerdicts(
         uint256 height,
         Verdict[] calldata verdicts,
@@ -52,13 +54,29 @@ abstract contract BatchVerdicts is BatchLedger {
             _requireVerdict(_batches[batchId], verdicts[i]);
             Voice storage voice = voices[batchId][sampler];
             uint256 time = verdicts[i].time;
-            if (earliest <= voice.time) earliest = uint256(voice.time) + 1;
             if (time < earliest) revert VerdictOutOfTime(time, earliest, block.timestamp);
-            if (voice.time == 0) _speakers[batchId].push(sampler);
+            if (time <= voice.time) continue;
+            if (voice.time == 0) _enlist(batchId, sampler);
             voice.verdict = verdicts[i].verdict;
             voice.time = uint64(time);
             emit VerdictCounted(batchId, sampler, verdicts[i].verdict, uint64(time));
         }
+    }
+
+    /// @dev The list is never longer than there are samplers at a time, whoever comes and goes:
+    /// counting fits a transaction. Where it is full, and of others than this sampler, one of them
+    /// is none any more; what that one said counts never again (`activeSince`).
+    function _enlist(uint256 batchId, address sampler) private {
+        address[] storage speakers = _speakers[batchId];
+        SamplerRegistry registry = _config.samplers;
+        if (speakers.length < registry.MAX_SAMPLERS()) {
+            speakers.push(sampler);
+            return;
+        }
+        uint256 place;
+        while (registry.activeSince(speakers[place]) != 0) ++place;
+        delete voices[batchId][speakers[place]];
+        speakers[place] = sampler;
     }
 
     function _requireVerdict(Batch storage batch, Verdict calldata verdict) private view {
