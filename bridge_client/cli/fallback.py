@@ -6,6 +6,7 @@ import asyncio
 import errno
 import hashlib
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -167,6 +168,7 @@ async def get_command(
             first_block=settings.first_block,
             poster=poster,
             transactions=transactions,
+            oldest=time.time() - settings.max_lag_s,
         )
     if path is None:
         await asyncio.to_thread(sys.stdout.buffer.write, found.payload)

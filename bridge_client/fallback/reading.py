@@ -47,10 +47,12 @@ async def read(
     first_block: int = 0,
     poster: Address | None = None,
     transactions: Sequence[bytes] = (),
+    oldest: float = 0,
 ) -> Found:
     """The payload of an id, from what was posted from a block on, the newest first; where
     transactions are named, from what these posted. Without `beacon` only call data is read; of one
-    poster only, where one is given.
+    poster only, where one is given. An endpoint whose newest block is from before `oldest` (unix
+    seconds) may show what is posted, but not that nothing is: L1Lags.
 
     `kzg` works in a thread. Raises NotPosted, BeaconNeeded, NoContract, what asking chain and
     beacon node raises: a payload that some node could give is never called not posted.
@@ -71,6 +73,7 @@ async def read(
             break
     if search.failure is not None:
         raise search.failure
+    await inbox.contract.chain.head(oldest=oldest)
     raise NotPosted(
         blob_id=blob_id.hex0x,
         inbox=inbox.contract.address.hex0x,

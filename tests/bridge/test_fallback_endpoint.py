@@ -9,11 +9,12 @@ import pytest
 from flat_kzg import FlatKzg
 
 from bridge_client.artifacts import artifact
-from bridge_client.errors import L1FalseAnswer, L1Refused
+from bridge_client.errors import L1FalseAnswer, L1Lags, L1Refused, NotPosted
 from bridge_client.ethereum import Interface
 from bridge_client.fallback.framing import Form, Part
 from bridge_client.fallback.inbox import Inbox
 from bridge_client.fallback.postings import Posting
+from bridge_client.fallback.reading import read
 from bridge_client.l1 import Chain
 from bridge_client.l1.endpoint import RpcError
 from committee.secp256k1 import Address
@@ -176,6 +177,19 @@ async def test_an_endpoint_that_answers_for_few_blocks_is_asked_for_few() -> Non
     assert one.block == 1
     assert (spans[0][1], spans[-1][0]) == (1500, 0)
     assert all(newer[0] == older[1] + 1 for newer, older in pairwise(spans))
+
+
+async def test_an_endpoint_that_stands_still_does_not_say_that_nothing_is_posted() -> None:
+    """Its last block is of second 1."""
+
+    async def ask(method: str, parameters: list[Any]) -> Any:
+        return {"eth_getCode": "0x01", "eth_getLogs": []}.get(method, BLOCK)
+
+    empty = Inbox(Chain(ask, "it"), INBOX)
+    with pytest.raises(NotPosted, match="blocks 0 to 1: none"):
+        await read(empty, HEADER.blob_id, FlatKzg(), oldest=1)
+    with pytest.raises(L1Lags, match="is at block 1, which is 99 s older than it may be"):
+        await read(empty, HEADER.blob_id, FlatKzg(), oldest=100)
 
 
 async def test_one_block_that_is_refused_is_an_error() -> None:
