@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Final
 
 import click
 
@@ -14,7 +15,10 @@ from committee.cli.parameters import DURATION, Hex
 from committee.secp256k1 import Address
 from da_node.service import Output
 
-DAY_S = 86_400
+DAY_S: Final = 86_400
+TO_GET_OUT_S: Final = 2 * DAY_S
+"""By what a delay should be longer than the challenge period: forcing a withdrawal takes up to a
+day, and another where the sequencer is silent."""
 
 
 @click.command("deploy")
@@ -26,7 +30,11 @@ DAY_S = 86_400
     metavar="ADDRESS",
     help="Disables keysets, pauses and vetoes; the account if absent.",
 )
-@click.option("--timelock-delay", type=DURATION, default="8d", show_default=True)
+@click.option(
+    "--timelock-delay",
+    type=DURATION,
+    help="Of the owner; the challenge period and two days if absent, 0 for no timelock.",
+)
 @click.option("--challenge-period", type=DURATION, default="7d", show_default=True)
 @click.option("--response-window", type=DURATION, default="1d", show_default=True)
 @click.option("--margin", type=DURATION, default="1d", show_default=True)
@@ -58,7 +66,7 @@ async def deploy_command(
     sequencers: tuple[str, ...],
     sampled_by: tuple[str, ...],
     guardian: str | None,
-    timelock_delay: int,
+    timelock_delay: int | None,
     challenge_period: int,
     response_window: int,
     margin: int,
@@ -92,12 +100,13 @@ async def deploy_command(
         raise click.UsageError("--token needs --daily-limit")
     keysets = await asyncio.to_thread(session.keysets)
     sender = await session.sender()
+    owner_delay = challenge_period + TO_GET_OUT_S if timelock_delay is None else timelock_delay
     plan = Plan(
         keysets=tuple(keysets),
         sequencers=addresses(sequencers) or (sender.account,),
         samplers=addresses(sampled_by),
         guardian=addresses([guardian])[0] if guardian else sender.account,
-        timelock_delay_s=timelock_delay,
+        timelock_delay_s=owner_delay,
         challenge_period_s=challenge_period,
         response_window_s=response_window,
         margin_s=margin,
@@ -116,7 +125,7 @@ async def deploy_command(
         else EscrowPlan(
             token=Address.from_hex(token),
             signer=Address.from_hex(signer) if signer else sender.account,
-            owner_delay_s=timelock_delay if bridge_delay is None else bridge_delay,
+            owner_delay_s=owner_delay if bridge_delay is None else bridge_delay,
             daily_limit=daily_limit,
             delay_s=withdrawal_delay,
             is_bare=bare,
@@ -150,7 +159,11 @@ def _lines(document: Mapping[str, object]) -> str:
 @click.option("--guardian", type=Hex(Address), help="Pauses and vetoes; the account if absent.")
 @click.option("--daily-limit", type=click.IntRange(0), required=True, help="Of signatures.")
 @click.option("--withdrawal-delay", type=DURATION, default="2d", show_default=True)
-@click.option("--bridge-delay", type=DURATION, default="8d", show_default=True)
+@click.option(
+    "--bridge-delay",
+    type=DURATION,
+    help="Of its owner; the settlement's challenge period and two days if absent.",
+)
 @click.option("--bare", is_flag=True, help="The signer owns the bridge: as safe as one key.")
 @bridge_command
 async def escrow_command(
@@ -162,7 +175,7 @@ async def escrow_command(
     guardian: Address | None,
     daily_limit: int,
     withdrawal_delay: int,
-    bridge_delay: int,
+    bridge_delay: int | None,
     bare: bool,
 ) -> None:
     """Put a bridge for TOKEN beside the --settlement, whoever deployed that.
@@ -171,15 +184,16 @@ async def escrow_command(
     there, and as asked for, 11 not confirmed in time, 1 failed, 2 wrong usage.
     """
     sender = await session.sender()
+    settlement = await session.settlement()
+    advised = settlement.terms.challenge_period_s + TO_GET_OUT_S
     escrow = EscrowPlan(
         token=token,
         signer=signer or sender.account,
-        owner_delay_s=bridge_delay,
+        owner_delay_s=advised if bridge_delay is None else bridge_delay,
         daily_limit=daily_limit,
         delay_s=withdrawal_delay,
         is_bare=bare,
     )
-    settlement = await session.settlement()
     made = await deploy_bridge(sender, settlement, escrow, guardian or sender.account, label)
     document = {"bridge": made.bridge.hex0x, "bridge_owner": made.owner.hex0x}
     output.result(document, _lines(document))

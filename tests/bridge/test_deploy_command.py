@@ -76,17 +76,19 @@ def test_a_bridge_is_put_beside_a_settlement_that_somebody_else_deployed(
         SIGNER,
     ]
     timelock = desk.at("TimelockController", made["bridge_owner"])
-    assert said(desk, timelock, "getMinDelay") == [8 * DAY]
+    assert said(desk, timelock, "getMinDelay") == [9 * DAY], "two days to get out"
 
 
 def test_one_timelock_owns_all_where_it_is_slow_enough(
     desk: Desk, test_tokens: dict[str, Artifact]
 ) -> None:
-    given = ["--timelock-delay", "3h", *WINDOWS, "--token", token(desk, test_tokens), *ESCROW]
+    given = [*WINDOWS, "--token", token(desk, test_tokens), *ESCROW]
     desk.give("deploy", *given, code=11)
-    desk.chain.advance(3 * HOUR)
+    desk.chain.advance(2 * HOUR + 2 * DAY)
     made = desk.give("deploy", *given)
     assert made["owner"] == made["bridge_owner"]
+    timelock = desk.at("TimelockController", made["owner"])
+    assert said(desk, timelock, "getMinDelay") == [2 * HOUR + 2 * DAY]
     bare = desk.give("deploy", *given, "--bare", code=1)
     assert bare["code"] == "l1_other_intent"
 
