@@ -1,4 +1,7 @@
-"""One development chain per hardfork for the whole session; each test leaves it as it found it."""
+"""One development chain per hardfork for the whole session; each test leaves it as it found it.
+
+A block's time follows from the blocks before it: the machine's clock is no part of any test.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,18 @@ from settlement_specimens import Settled
 from bridge_client.anvil import anvil
 from bridge_client.artifacts import Artifact
 
+BEGAN_AT = 1_800_000_000
+"""The chain's first block, in unix seconds."""
+
 sys.setrecursionlimit(1000)  # web3 raises it, and nested JSON would overflow the stack
 
 
 @pytest.fixture(scope="session", params=["prague", "osaka"])
 def started(request: pytest.FixtureRequest) -> Iterator[Chain]:
-    with anvil(request.param) as url:
-        yield Chain.at(url)
+    with anvil(request.param, "--timestamp", str(BEGAN_AT)) as url:
+        chain = Chain.at(url)
+        chain.go_by_blocks()
+        yield chain
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +50,6 @@ def standing_bridge(standing: Settled, test_contracts: dict[str, Artifact]) -> B
 
 @pytest.fixture
 def chain(started: Chain) -> Iterator[Chain]:
-    started.advance(0)  # what a test before moved the clock by, the last block's time may not show
     before = started.snapshot()
     yield started
     started.restore(before)

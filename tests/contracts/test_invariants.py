@@ -95,8 +95,8 @@ class Calls(RuleBasedStateMachine):
 
     @initialize(chosen=batches_of)
     def begin(self, chosen: list[Record]) -> None:
-        """With tokens in escrow, a final batch and a withdrawal paid by it: how far the steps get
-        after that differs from run to run, as the chain's clock goes on by itself."""
+        """With tokens in escrow, a final batch and a withdrawal paid by it, however far the steps
+        get after that."""
         self.deposit(1500)
         self.settle_batch(chosen)
         self.prove_record(0, 0)
