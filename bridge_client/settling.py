@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from bridge_client.calldata import certificate_for_chain
 from bridge_client.contract import Contract
-from bridge_client.errors import CannotRely, NoBatch, NoChallenge, NoContract
+from bridge_client.errors import CannotRely, NoBatch, NoChallenge, NoContract, Reverted
 from bridge_client.ethereum import Happened
 from bridge_client.l1 import Chain, Log, Receipt
 from bridge_client.sending import Sender
@@ -64,7 +64,10 @@ class Settlement:
     async def at(cls, chain: Chain, address: Address) -> Self:
         """The settlement at an address, with its terms. Raises NoContract."""
         contract = Contract(chain, address, "BatchSettlement")
-        return cls(contract, Terms.of(await contract.fields("config")))
+        try:
+            return cls(contract, Terms.of(await contract.fields("config")))
+        except Reverted:  # it never refuses this: another contract is there
+            raise NoContract(name=contract.name, address=address.hex0x) from None
 
     # ------------------------------------------------------------ looking
 

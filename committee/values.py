@@ -23,7 +23,7 @@ class HexNamed(FixedBytes):
         except ValueError:
             pass
         raise MalformedRequest(
-            field=cls.__name__, value=text[:80], expected=f"{2 * cls.length} hex digits"
+            field=cls.__name__.lstrip("_"), value=text[:80], expected=f"{2 * cls.length} hex digits"
         )
 
 

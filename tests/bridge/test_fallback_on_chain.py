@@ -276,11 +276,16 @@ def test_from_a_file_to_a_file(desk: Desk) -> None:
     assert (found["as"], found["transactions"]) == ("calldata", begun["transactions"])
     plain = ["fallback", "get", begun["blob_id"], *desk.options]
     assert CliRunner().invoke(bridge, plain).stdout_bytes == SMALL
+    short = CliRunner().invoke(bridge, ["fallback", "get", "0x12"])
+    assert "Invalid value for 'ID': Id: '0x12' is not 64 hex digits" in short.stderr
     named = ["--transaction", begun["transactions"][0], "--first-block", 10**9]
     give(desk, "get", begun["blob_id"], "-o", desk.directory / "again", *named)
     nowhere = ["--inbox", "0x" + "42" * 20]  # it is asked for nothing
     for path, said in ((out, "is there already"), (out / "x", "no directory")):
         assert said in give(desk, "get", "0x" + "11" * 32, "-o", path, *nowhere, code=1)["detail"]
+    elsewhere = ["--settlement", deployed["inbox"]]
+    refused = desk.give("status", *elsewhere, code=1)
+    assert (refused["code"], refused["address"]) == ("l1_no_contract", deployed["inbox"])
     missing = give(desk, "get", "0x" + "11" * 32, "-o", desk.directory / "none", code=1)
     assert missing["code"] == "not_posted"
 
