@@ -329,6 +329,30 @@ def test_two_verdicts_of_one_moment_cost_the_stake(settled: Settled) -> None:
     assert chain.refused(registry, "withdraw", bytes(key.address)).name == "WrongStanding"
 
 
+def test_a_contradiction_costs_one_stake_and_not_the_next(settled: Settled) -> None:
+    """The pair is on the chain for all to see: it would be the end of any later stake."""
+    chain, registry, key = settled.chain, settled.registry, SAMPLERS[0]
+    sampler = bytes(key.address)
+
+    def shown(time: int) -> tuple[Any, ...]:
+        said = [settled.verdict(time=time)]
+        said.append(settled.verdict(time=time, finding=Finding.WITHHELD))
+        verdicts, signatures = settled.submission(*((key, one) for one in said))
+        return verdicts[0], signatures[0], verdicts[1], signatures[1]
+
+    old = chain.now
+    chain.send(registry, "slash", *shown(old))
+    chain.advance(1)
+    chain.send(registry, "admit", sampler, sender=REGISTRAR)
+    chain.send(registry, "stake", sampler, value=STAKE)
+    since = chain.now
+    refusal = chain.refused(registry, "slash", *shown(old))
+    assert (refusal.name, refusal.operands) == ("BeforeStake", (old, since))
+    chain.send(registry, "retire", sampler, sender=REGISTRAR)
+    assert chain.refused(registry, "slash", *shown(since - 1)).name == "BeforeStake"
+    chain.send(registry, "slash", *shown(since))
+
+
 def test_who_shows_a_contradiction_is_paid_once_though_it_calls_again(
     settled: Settled, test_contracts: dict[str, Artifact]
 ) -> None:

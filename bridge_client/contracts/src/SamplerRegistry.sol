@@ -35,6 +35,7 @@ contract SamplerRegistry {
     error StakeLocked(uint256 until);
     error TooManySamplers(uint256 bound);
     error NoContradiction();
+    error BeforeStake(uint256 time, uint256 since);
     error NotPaid(address to);
 
     event SamplerAdmitted(address indexed sampler);
@@ -106,7 +107,8 @@ contract SamplerRegistry {
         _pay(sampler, record.stake);
     }
 
-    /// @notice Show that a sampler called one blob both available and withheld at one moment.
+    /// @notice Show that a sampler called one blob both available and withheld at one moment. Not one
+    /// from before its stake was paid: what cost a stake already would cost the next one too.
     function slash(
         Verdict calldata first,
         bytes calldata firstSignature,
@@ -124,6 +126,7 @@ contract SamplerRegistry {
             _require(sampler, Standing.Active);
             --samplerCount;
         }
+        if (first.time < record.since) revert BeforeStake(first.time, record.since);
         delete samplers[sampler];
         emit SamplerSlashed(sampler, msg.sender);
         _pay(NOBODY, record.stake - record.stake / 2);
