@@ -201,6 +201,13 @@ class Settlement:
         purpose = self._purpose("finalize", batch.number)
         return await self.contract.send(sender, purpose, "finalize", batch.height)
 
+    async def finalize_proven(self, sender: Sender, batch: Batch, proof: bytes) -> Receipt:
+        """Make a batch final by a validity proof, before its challenge period is over. Raises as
+        sending does; Reverted with NoStateVerifier where the settlement takes no proofs.
+        """
+        purpose = self._purpose("finalize by proof", batch.number)
+        return await self.contract.send(sender, purpose, "finalizeProven", batch.height, proof)
+
     async def abandon(self, sender: Sender, batch: Batch) -> Receipt:
         """Give a batch up, and all after it."""
         purpose = self._purpose("abandon", batch.number)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from blob_specimens import KZG
+from desk import Desk
 from settlement_specimens import (
     ANSWERER,
     BOND,
@@ -16,12 +17,15 @@ from settlement_specimens import (
     GUARDIAN,
     SAMPLERS,
     SEQUENCER,
+    Settled,
     header_of,
     root,
 )
 from settlement_under_test import account, held, stage
 
 from bridge_client.answering import openings
+from bridge_client.artifacts import Artifact
+from bridge_client.cli.settling import MOST_PROOF_BYTES
 from bridge_client.errors import CannotRely, GateClosed, GateTimeout, NoBatch, NoContract, Reverted
 from bridge_client.gate import Gate, GivenSource
 from bridge_client.settlement import BatchState, Hindrance, Tally
@@ -244,3 +248,34 @@ async def test_a_settlement_where_none_is_is_named(act: Any) -> None:
         await Settlement.at(act.chain, Address(b"\x99" * 20))
     assert await act.settlement.active_since(SAMPLERS[3].address) is None
     assert await act.settlement.active_since(SAMPLERS[0].address) is not None
+
+
+async def test_a_proof_makes_a_batch_final_before_its_challenge_period_is_over(
+    l1: L1, tmp_path: Path, test_tokens: dict[str, Artifact]
+) -> None:
+    _, chain = l1
+    echo = chain.deploy(test_tokens["EchoVerifier"])
+    async with stage(l1, tmp_path, Settled.on(chain, stateVerifier=echo.address)) as act:
+        sender = act.sender(SEQUENCER)
+        batch = await act.settlement.propose(sender, act.proposal())
+        said = [act.verdict(i, finding=Finding.AVAILABLE) for i in (0, 1)]
+        await act.settlement.submit(sender, batch, said)
+        statement = await act.settlement.contract.answer("statementOf", batch.number)
+        with pytest.raises(Reverted, match="BadStateProof"):
+            await act.settlement.finalize_proven(sender, batch, bytes(32))
+        with pytest.raises(Reverted, match="ChallengePeriodOpen"):
+            await act.settlement.finalize(sender, batch)
+        await act.settlement.finalize_proven(sender, batch, statement)
+        assert (await act.settlement.batch(batch.number)).state is BatchState.FINAL
+
+
+def test_where_no_verifier_is_a_proof_is_refused_by_name(desk: Desk, tmp_path: Path) -> None:
+    desk.settled()
+    desk.proposed()
+    proof = tmp_path / "proof"
+    proof.write_bytes(b"any")
+    refused = desk.give("finalize", 0, "--proof", proof, code=1)
+    assert (refused["code"], refused["reason"]) == ("l1_reverted", "NoStateVerifier")
+    proof.write_bytes(bytes(MOST_PROOF_BYTES + 1))
+    too_long = desk.give("finalize", 0, "--proof", proof, code=1)
+    assert "it is longer than 130048 bytes" in too_long["reason"]
