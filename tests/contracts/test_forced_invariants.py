@@ -43,6 +43,8 @@ class ForcedCalls(Calls):
         self.items: list[tuple[bytes, int]] = []
         self.taken: list[int] = []
         """By height: items that batches up to there take."""
+        self.ever_taken = 0
+        """By any batch, standing or not."""
         self.active = {0, 1, 2}
         self.leaving: set[int] = set()
 
@@ -125,6 +127,7 @@ class ForcedCalls(Calls):
             self.batches.append(Proposed(tree, chosen, self.chain.now))
             self.voices.append({})
             self.taken.append(through)
+            self.ever_taken = max(self.ever_taken, through)
 
     @precondition(lambda self: len(self.active) > 2)
     @rule(which=st.integers(0, 2))
@@ -172,6 +175,12 @@ class ForcedCalls(Calls):
     def stakes_are_there(self) -> None:
         held = self.chain.balance(self.settled.registry.address)
         assert held == (len(self.active) + len(self.leaving)) * STAKE
+
+    @invariant()
+    def what_any_batch_took_does_not_raise_the_price(self) -> None:
+        settlement = self.settled.settlement
+        assert self.chain.call(settlement, "everTaken") == self.ever_taken
+        assert self.chain.call(settlement, "nextFeeWei") == FEE
 
     def truncate(self) -> None:
         super().truncate()
