@@ -18,6 +18,7 @@ Rejected
 ├── NothingToCancel     404  the journal has nothing live under a name
 ├── NotCancelled        409  what was to be cancelled happened all the same
 ├── Cancelled           409  what was meant was cancelled
+├── Undone              409  a reorganisation undid what was confirmed
 └── Displaced           409  another transaction has used the nonce of ours
 Unavailable
 ├── L1Unreachable       503  the endpoint did not answer
@@ -262,6 +263,25 @@ class Cancelled(Rejected):
     template = "{purpose} was cancelled: nonce {nonce} did nothing"
     purpose: str
     nonce: int
+
+
+@dataclass(eq=False, kw_only=True)
+class Undone(Rejected):
+    """L1 was reorganised deeper than `confirmations`, and what had ended is in no block any more.
+    Its nonce is free, and all later ones of the account wait for it.
+    """
+
+    status = 409
+    code = "l1_undone"
+    template = (
+        "{purpose} was confirmed in block {block}, and now no block has it, nor nonce {nonce} of "
+        "{account}: the chain was reorganised deeper than `confirmations`"
+    )
+    advice = "`holdfast bridge cancel NONCE` uses the nonce for nothing; then give the command anew"
+    purpose: str
+    block: int
+    nonce: int
+    account: str
 
 
 @dataclass(eq=False, kw_only=True)

@@ -8,7 +8,9 @@
 
 An intent is journalled before anything is sent, so `open` means: sent, or not, or sent twice, which
 are all the same: a nonce counts once, and sending the same bytes again changes nothing. Whatever an
-endpoint says, an intent ends only by what a block says that is buried deep enough.
+endpoint says, an intent ends only by what a block says that is buried deep enough. What ended is
+open again only where somebody says so: a reorganisation went deeper than that, and a transaction
+that does nothing takes the nonce (`REOPENED`).
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ class Event(enum.Enum):
     """The same, and what was mined is the attempt that does nothing."""
     TAKEN = "taken"
     """A block that is deep enough has another transaction of its nonce."""
+    REOPENED = "reopened"
+    """It had ended, no block has it any more, and its nonce is to be used by nothing."""
 
 
 TRANSITIONS: Final = {
@@ -58,6 +62,9 @@ TRANSITIONS: Final = {
     (State.MINED, Event.BURIED): State.DONE,
     (State.MINED, Event.REVERTED): State.FAILED,
     (State.MINED, Event.CANCELLED): State.CANCELLED,
+    (State.DONE, Event.REOPENED): State.OPEN,
+    (State.FAILED, Event.REOPENED): State.OPEN,
+    (State.CANCELLED, Event.REOPENED): State.OPEN,
 }
 LIVE: Final = (State.OPEN, State.MINED)
 """States that something can still happen in."""

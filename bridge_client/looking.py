@@ -85,6 +85,15 @@ class Lookout:
                 return attempt, found
         return None
 
+    async def is_undone(self, intent: Intent) -> bool:
+        """Whether the chain has lost an intent that had ended: its block is another one now. An
+        endpoint that is behind, or forgets, does not say so.
+        """
+        if intent.place is None or await self.found(intent) is not None:
+            return False
+        block = await self._chain.block(intent.place.number)
+        return block is not None and block.hash != intent.place.hash
+
     async def displacing(self, intent: Intent) -> bytes:
         """The hash of the transaction from elsewhere that has an intent's nonce.
 

@@ -23,6 +23,7 @@ from bridge_client.errors import (
     NothingToCancel,
     OtherIntent,
     Reverted,
+    Undone,
 )
 from bridge_client.journal import Intent, Journal, JournalThread, Place
 from bridge_client.l1 import Chain, Receipt
@@ -118,7 +119,7 @@ class Sender:
 
         What would be refused now is not sent: CallRefused; one that is refused when it is mined
         raises Reverted, and its purpose is free again. Raises OtherIntent, FeeTooHigh, Displaced,
-        Cancelled, L1TooSlow.
+        Undone, Cancelled, L1TooSlow.
         """
         async with self._one_at_a_time:
             return await self._settled(await self._meant(call, purpose, gas, sidecar))
@@ -146,16 +147,15 @@ class Sender:
     async def cancel(self, which: str | int) -> Intent:
         """Replace what is meant for a purpose, or with a nonce, by a transaction of the same nonce
         that does nothing and pays more, and wait until one of the two is buried: the intent as it
-        ended, CANCELLED, or DONE or FAILED all the same.
+        ended, CANCELLED, or DONE or FAILED all the same. What had ended and was undone by a deep
+        reorganisation is cancelled so too.
 
         Raises NothingToCancel, FeeTooHigh, Displaced, L1TooSlow; after that the same call goes on.
         """
         async with self._one_at_a_time:
             live = await self._journal.run(self._journal.steps.live, self.account)
             named = [one for one in live if which in (one.purpose, one.nonce)]
-            if not named:
-                raise NothingToCancel(which=str(which), account=self.account.hex0x)
-            intent = named[0]
+            intent = named[0] if named else await self._reopened(which)
             deadline = self._deadline()
             while True:
                 if intent.state is State.OPEN and not intent.is_cancelling:
@@ -208,6 +208,7 @@ class Sender:
         limit = gas or await self._gas(call)
         fee = self._capped(await self._lookout.market(head, call), head.base_fee)
         least_nonce = await self.chain.nonce(self.account)
+        await self._require_standing(least_nonce)
         intent = await self._journal.run(
             self._journal.steps.intend,
             purpose,
@@ -262,6 +263,7 @@ class Sender:
 
     async def _wait(self, intent: Intent, deadline: float) -> None:
         if self._waiting.clock() > deadline:
+            await self._require_standing(await self.chain.nonce(self.account), before=intent.nonce)
             raise L1TooSlow(
                 purpose=intent.purpose,
                 transaction=_name(intent),
@@ -309,6 +311,48 @@ class Sender:
         market = await self._lookout.market(await self._lookout.head(), intent.call)
         return await self._attempted(intent, least.at_least(market).at_most(most), cancels=True)
 
+    async def _reopened(self, which: str | int) -> Intent:
+        """What had ended and was undone, with an attempt that does nothing. Raises NothingToCancel,
+        FeeTooHigh.
+        """
+        steps = self._journal.steps
+        nonce = await self.chain.nonce(self.account)
+        for intent in await self._journal.run(steps.ended, self.account, nonce):
+            if which in (intent.purpose, intent.nonce) and await self._lookout.is_undone(intent):
+                break
+        else:
+            raise NothingToCancel(which=str(which), account=self.account.hex0x)
+        call = Call(to=self.account, data=b"")
+        head = await self._lookout.head()
+        market = self._capped(await self._lookout.market(head, call), head.base_fee)
+        # more than the last attempt, which pools may have still
+        least, most = intent.last.signed.fee.bumped(), self._policy.most
+        fee = least.at_least(market).at_most(most)
+        fee = Fee(most=fee.most, tip=fee.tip)
+        made = self._signed(call, await self._gas(call), fee, intent.nonce)
+        reopened = await self._journal.run(steps.reopen, intent.number, made, made_at=head.number)
+        # A crash here leaves it unsent; the next start sends it.
+        _log.info("reopened", purpose=intent.purpose, nonce=intent.nonce)
+        return reopened
+
+    async def _require_standing(self, nonce: int, *, before: int | None = None) -> None:
+        """Raises Undone where what had ended with a nonce from that on, and below `before`, is
+        gone: what comes after it would wait for good.
+        """
+        for intent in await self._journal.run(self._journal.steps.ended, self.account, nonce):
+            if before is not None and intent.nonce >= before:
+                return
+            if await self._lookout.is_undone(intent):
+                raise self._undone(intent)
+
+    def _undone(self, intent: Intent) -> Undone:
+        return Undone(
+            purpose=intent.purpose,
+            block=-1 if intent.place is None else intent.place.number,
+            nonce=intent.nonce,
+            account=self.account.hex0x,
+        )
+
     async def _attempted(self, intent: Intent, fee: Fee, *, cancels: bool) -> Intent:
         call, gas = intent.call, intent.gas
         if cancels:
@@ -343,6 +387,8 @@ class Sender:
             raise Cancelled(purpose=intent.purpose, nonce=intent.nonce)
         found = await self._lookout.found(intent)
         if found is None:
+            if await self._lookout.is_undone(intent):
+                raise self._undone(intent)
             raise L1FalseAnswer(
                 url=self.chain.name,
                 method="eth_getTransactionReceipt",

@@ -19,7 +19,8 @@ _LONGEST_NONCE: Final = 20
 @click.argument("which", metavar="PURPOSE|NONCE")
 @bridge_command
 async def cancel_command(session: Session, output: Output, which: str) -> None:
-    """Replace a transaction that is stuck by one of its nonce that does nothing and pays more.
+    """Replace a transaction that is stuck by one of its nonce that does nothing and pays more; so
+    too one that was confirmed and that a deep reorganisation undid.
 
     `journal` has purposes and nonces. Which of the two is mined is found out before this ends. Exit
     codes: 0 cancelled, 1 it happened all the same or nothing is under way, 11 neither is confirmed

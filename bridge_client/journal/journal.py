@@ -149,6 +149,36 @@ class Journal:
                 sql.execute("DELETE FROM sidecars WHERE intent = ?", (number,))
             return _by_number(sql, number)
 
+    def reopen(self, number: int, signed: Signed, *, made_at: int) -> Intent:
+        """An intent that had ended and that the chain has lost, with an attempt that does nothing
+        in its place, and without its blobs. A purpose that was free stays free: this one is named
+        with its nonce then. A crash here leaves it ended, or what the next start sends.
+        """
+        with self._database.transaction() as sql:
+            intent = _by_number(sql, number)
+            state, purpose = after(intent.state, Event.REOPENED), intent.purpose
+            if intent.state is not State.DONE:
+                purpose = f"{purpose} (nonce {intent.nonce})"
+            sql.execute(
+                "UPDATE intents SET state = ?, purpose = ?, hashes = x'', block_number = NULL, "
+                "block_hash = NULL WHERE number = ?",
+                (state, purpose, number),
+            )
+            _attempt(sql, number, len(intent.attempts), signed, made_at, cancels=True)
+            return _by_number(sql, number)
+
+    def ended(self, account: Address, nonce: int) -> list[Intent]:
+        """Intents of an account from a nonce on of which a block was buried, in the order of their
+        nonces.
+        """
+        with self._database.reading() as sql:
+            rows = sql.execute(
+                f"SELECT {_INTENT} FROM intents WHERE account = ? AND nonce >= ? "
+                "AND state IN (?, ?, ?) ORDER BY nonce",
+                (account, nonce, State.DONE, State.FAILED, State.CANCELLED),
+            ).fetchall()
+            return [_intent(sql, row) for row in rows]
+
     def sidecar(self, number: int) -> bytes:
         """What goes beside the transaction of an intent with blobs that is live."""
         with self._database.reading() as sql:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from bridge_client.errors import JournalFault
 from bridge_client.journal import JournalThread
 
-DURABLE = {"intend", "attempt", "record", "saw", "advance", "condense", "roll_back"}
+DURABLE = {"intend", "attempt", "record", "saw", "advance", "condense", "reopen", "roll_back"}
 T = TypeVar("T")
 
 
