@@ -356,7 +356,8 @@ class Sender:
     async def _attempted(self, intent: Intent, fee: Fee, *, cancels: bool) -> Intent:
         call, gas = intent.call, intent.gas
         if cancels:
-            call = nothing(self.account, call)
+            has_blobs = intent.last.has_blobs
+            call = nothing(self.account, call) if has_blobs else Call(to=self.account, data=b"")
             gas = await self._gas(call)
         made = self._signed(call, gas, fee, intent.nonce)
         head = await self._lookout.head()
@@ -373,7 +374,7 @@ class Sender:
     async def _broadcast(self, intent: Intent) -> None:
         made = intent.last.signed
         raw = made.raw
-        if intent.call.versioned_hashes:
+        if intent.last.has_blobs:
             steps = self._journal.steps
             raw = on_network(raw, await self._journal.run(steps.sidecar, intent.number))
         await self.chain.send(raw, made.hash)

@@ -151,7 +151,7 @@ class Journal:
 
     def reopen(self, number: int, signed: Signed, *, made_at: int) -> Intent:
         """An intent that had ended and that the chain has lost, with an attempt that does nothing
-        in its place, and without its blobs. A purpose that was free stays free: this one is named
+        in its place, without blobs. A purpose that was free stays free: this one is named
         with its nonce then. A crash here leaves it ended, or what the next start sends.
         """
         with self._database.transaction() as sql:
@@ -160,8 +160,8 @@ class Journal:
             if intent.state is not State.DONE:
                 purpose = f"{purpose} (nonce {intent.nonce})"
             sql.execute(
-                "UPDATE intents SET state = ?, purpose = ?, hashes = x'', block_number = NULL, "
-                "block_hash = NULL WHERE number = ?",
+                "UPDATE intents SET state = ?, purpose = ?, block_number = NULL, block_hash = NULL "
+                "WHERE number = ?",
                 (state, purpose, number),
             )
             _attempt(sql, number, len(intent.attempts), signed, made_at, cancels=True)

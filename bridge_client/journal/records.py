@@ -27,6 +27,13 @@ class Attempt:
     cancels: bool = False
     """Whether it does nothing, in the place of what was meant."""
 
+    @property
+    def has_blobs(self) -> bool:
+        """Whether a sidecar goes beside it (EIP-4844: type 3). What does nothing in the place of
+        what was undone has none: the sidecar was dropped.
+        """
+        return self.signed.raw[:1] == b"\x03"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:

@@ -97,6 +97,23 @@ async def test_what_a_block_has_again_is_done_and_not_cancelled(
     assert done(small) == [(0, (bytes(TARGET), b"something"))]
 
 
+async def test_blobs_that_a_block_has_again_are_the_same_intent(
+    small: SmallChain, tmp_path: Path
+) -> None:
+    call, sidecar = with_blobs(1)
+    await undone(small, tmp_path, call, sidecar, forget=False)
+    kept = dict(small.pool)
+
+    def act(wait: int) -> None:
+        small.pool = dict(kept)  # whoever mines has the first one still
+        small.mine()
+
+    async with sender(small, tmp_path, act) as one:
+        assert (await one.cancel("pay")).state is State.DONE
+        assert await one.send(call, "pay", sidecar=sidecar)
+    assert len(small.mined()) == 1
+
+
 async def test_an_endpoint_that_forgot_it_undoes_nothing(small: SmallChain, tmp_path: Path) -> None:
     async with sender(small, tmp_path) as one:
         await one.send(CALL, "pay")
