@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 from chromium import page_of, running_chromium
-from sampler_network import SIGNER, Network, all_of, running_network, sampling
+from sampler_network import HANGS_S, SIGNER, Network, all_of, running_network, sampling
 
 from committee.devnet.faults import Silent
 from da_node.client.client import local_pace
@@ -45,7 +45,7 @@ def of(mirror: Mirror, blob_id: BlobId) -> tuple[VerdictLine | None, SessionPict
 
 
 async def until(following: Following, holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANGS_S):
         while not holds():
             following.news.clear()
             await following.news.wait()

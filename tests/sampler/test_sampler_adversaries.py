@@ -13,7 +13,16 @@ import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from sampler_network import Network, all_of, of_blob, running_network, sampling, until
+from sampler_network import (
+    ASKS_AGAIN,
+    HANGS_S,
+    Network,
+    all_of,
+    of_blob,
+    running_network,
+    sampling,
+    until,
+)
 
 from committee.devnet.faults import OtherBlob, Silent, Truncate, Withhold
 from da_node.client import FeedEvent
@@ -77,7 +86,7 @@ async def test_a_withheld_blob_holds_up_no_other(network: Network, tmp_path: Pat
 async def test_whole_arcs_withheld_by_more_than_may_fail(network: Network, tmp_path: Path) -> None:
     """Who asks about this blob is not answered. Of three members at least two signed."""
     payload, blob_id = network.payload()
-    async with sampling(network, tmp_path, feeds=network.urls[3]) as (sampler, _):
+    async with sampling(network, tmp_path, feeds=network.urls[3], **ASKS_AGAIN) as (sampler, _):
         good = await network.post()
         await require(sampler, good.blob_id, Finding.AVAILABLE)
         await network.arm([0, 1, 2], all_of(blob_id, "silent"))
@@ -96,23 +105,27 @@ async def test_another_blobs_points_in_place_of_its_own(network: Network, tmp_pa
 
 
 async def test_our_own_network_cut_accuses_nobody(network: Network, tmp_path: Path) -> None:
-    """It is cut once the blob has been announced; controls are known."""
-    payload, blob_id = network.payload()
-    # The blob itself is silent, so that nothing of it comes before the cut.
-    await network.arm(EVERYBODY, all_of(blob_id, "silent"))
-    quick = {"deadline_s": 5.0, "question_s": 3.0}
-    async with sampling(network, tmp_path, **quick) as (sampler, _):
-        good = await network.post()
+    """It is cut before the blob is announced; controls are known."""
+    good = await network.post()
+    async with sampling(network, tmp_path) as (sampler, _):
         await require(sampler, good.blob_id, Finding.AVAILABLE)
-        await network.post(payload=payload)
-
-        async def is_known() -> bool:
-            known = await sampler.state.run(sampler.state.steps.blob, blob_id)
-            return known is not None and known.certificate is not None
-
-        await until(is_known)
+    receipt = await network.post()
+    event = FeedEvent(
+        cursor=1,
+        blob_id=receipt.blob_id,
+        header=receipt.header,
+        expires_at=receipt.expires_at,
+        label="",
+        certificate=receipt.certificate,
+    )
+    async with (
+        a_feed([]) as url,
+        sampling(network, tmp_path, feeds=url, deadline_s=5.0, question_s=3.0) as (sampler, _),
+    ):
+        assert sampler.judge.controls.having(network.urls, receipt.blob_id)
         await network.arm(EVERYBODY, Silent())
-        found = await verdict(sampler, blob_id)
+        await sampler.hearing.announce("ours", Interval(0, 1), [event], is_new=True)
+        found = await verdict(sampler, receipt.blob_id)
         assert found.verdict == Finding.INCONCLUSIVE
 
 
@@ -145,7 +158,7 @@ async def test_nothing_is_asked_of_what_is_about_to_be_deleted(
         assert await sampler.state.run(sampler.state.steps.verdict, receipt.blob_id) is None
         assert "holdfast_missed_blobs_total" in sampler.metrics.render().decode()
     # A moment earlier there is time for one session.
-    early = late - 60
+    early = late - int(HANGS_S)
     async with sampling(network, tmp_path / "early", clock=lambda: early) as (sampler, _):
         await require(sampler, receipt.blob_id, Finding.AVAILABLE)
 
@@ -157,10 +170,10 @@ async def test_the_last_session_of_a_blob_is_over_before_anybody_may_delete_it(
     with: an hour lies between, and none of them has deleted anything, or says so.
     """
     receipt = await network.post()
-    before, began = network.clock.now, receipt.expires_at - 3600 - 15
+    before, began = network.clock.now, receipt.expires_at - 3600 - int(HANGS_S)
     network.clock.now = began + CLOCK_SKEW_S
     try:
-        async with sampling(network, tmp_path, clock=lambda: began, deadline_s=15.0) as (one, _):
+        async with sampling(network, tmp_path, clock=lambda: began) as (one, _):
             await require(one, receipt.blob_id, Finding.AVAILABLE)
             assert one.hearing.offsets_s
             assert one.hearing.trusts_clock
@@ -190,10 +203,7 @@ async def test_a_promise_that_is_over_is_held_against_nobody(
     try:
         async with (
             a_feed([]) as url,
-            sampling(network, tmp_path, feeds=url, certificate_wait_s=0.0, deadline_s=6.0) as (
-                sampler,
-                _,
-            ),
+            sampling(network, tmp_path, feeds=url, certificate_wait_s=0.0) as (sampler, _),
         ):
             await sampler.hearing.announce("liar", Interval(0, 1), [event], is_new=True)
             await sampler.hearing.announce("liar", Interval(1, 2), [certified], is_new=True)
@@ -213,10 +223,18 @@ async def test_a_clock_that_is_wrong_makes_nobody_a_liar(network: Network, tmp_p
     """Ours is behind: members have deleted what we still ask for, and say so."""
     receipt = await network.post()
     before = network.clock.now
-    async with sampling(network, tmp_path, clock=lambda: before, deadline_s=6.0) as (sampler, _):
+    async with sampling(network, tmp_path, clock=lambda: before) as (sampler, _):
         await require(sampler, receipt.blob_id, Finding.AVAILABLE)
         other = await network.post()
         await require(sampler, other.blob_id, Finding.AVAILABLE)
+    # This session goes on until its deadline. No member is asked for the time meanwhile.
+    async with (
+        a_feed([]) as url,
+        sampling(network, tmp_path, feeds=url, clock=lambda: before, deadline_s=6.0) as (
+            sampler,
+            _,
+        ),
+    ):
         network.clock.now = receipt.expires_at + 1
         sampler.hearing.heard(network.urls[0], network.clock())
         assert not sampler.hearing.trusts_clock
@@ -240,7 +258,7 @@ async def test_two_verdicts_on_a_blob_never_bear_the_same_second(
     """The clock stands, or goes back: *withheld* and *available* of one second cost a stake."""
     payload, blob_id = network.payload()
     await network.arm(EVERYBODY, all_of(blob_id))
-    async with sampling(network, tmp_path, deadline_s=10.0) as (sampler, _):
+    async with sampling(network, tmp_path) as (sampler, _):
         await network.post(payload=payload)
         await require(sampler, blob_id, Finding.WITHHELD)
         first = await verdict(sampler, blob_id)
@@ -323,9 +341,7 @@ async def test_hundreds_of_garbage_blobs_announced_hold_up_no_real_one(
     events += [announced(500 + seed, real.header, bytes(forged)) for seed in range(20)]
     async with (
         a_feed(events) as url,
-        sampling(
-            network, tmp_path, feeds=f"{url},{network.urls[0]}", sessions=4, deadline_s=4.0
-        ) as (sampler, _),
+        sampling(network, tmp_path, feeds=f"{url},{network.urls[0]}", sessions=4) as (sampler, _),
     ):
 
         async def has_read() -> bool:
@@ -449,7 +465,9 @@ async def test_a_session_without_the_certificate_is_begun_again_once_it_comes(
     certified = msgspec.structs.replace(event, cursor=2, certificate=receipt.certificate)
     async with (
         a_feed([]) as url,
-        sampling(network, tmp_path, feeds=url, certificate_wait_s=0.0, watch=watch) as (sampler, _),
+        sampling(
+            network, tmp_path, feeds=url, certificate_wait_s=0.0, watch=watch, **ASKS_AGAIN
+        ) as (sampler, _),
     ):
         await sampler.hearing.announce("liar", Interval(0, 1), [event], is_new=True)
         await begun(1)

@@ -39,7 +39,7 @@ async def healed(network: Network) -> AsyncIterator[None]:
     await network.heal()
 
 
-async def verdict_on(url: str, blob_id: BlobId, wait_s: int = 20, after: int = 0) -> dict[str, Any]:
+async def verdict_on(url: str, blob_id: BlobId, wait_s: int = 60, after: int = 0) -> dict[str, Any]:
     async with aiohttp.ClientSession() as session:
         path = f"{url}/v1/verdicts/{blob_id.hex0x}?wait={wait_s}&after={after}"
         async with session.get(path) as answer:

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from sampler_network import QUICK, kzg, until
+from sampler_network import PATIENT, kzg, until
 
 from da_node.api.serving import running_node
 from da_node.client import Client
@@ -41,7 +41,7 @@ async def test_its_blobs_are_found_available_by_the_strict_rule(node: str, tmp_p
             feeds=node,
             shutdown_grace_s=0.0,
             kernel_threads=1,
-            **QUICK,  # type: ignore[arg-type]
+            **PATIENT | {"certificate_wait_s": 0.0},  # type: ignore[arg-type]
         )
         sampler, _ = await stack.enter_async_context(
             running_sampler(

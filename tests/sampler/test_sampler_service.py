@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from sampler_network import SIGNER, Network, all_of, running_network, sampling, until
+from sampler_network import HANGS_S, SIGNER, Network, all_of, running_network, sampling, until
 
 from bridge_client.gate import SamplerSource
 from bridge_client.samplers import SamplerService
@@ -89,13 +89,13 @@ class Receiver:
         return web.Response(status=204)
 
     async def has(self, count: int) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANGS_S):
             while len(self.taken) < count:
                 self.news.clear()
                 await self.news.wait()
 
     async def has_refused(self, count: int) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANGS_S):
             while self.refused < count:
                 self.news.clear()
                 await self.news.wait()
@@ -124,9 +124,9 @@ async def test_verdicts_are_waited_for_paged_streamed_and_explained(
 ) -> None:
     async with sampling(network, tmp_path) as (_, url), asking(url) as get:
         first = await network.post()
-        found = await get(f"/v1/verdicts/{first.blob_id.hex0x}?wait=30")
+        found = await get(f"/v1/verdicts/{first.blob_id.hex0x}?wait=60")
         second = await network.post()
-        await get(f"/v1/verdicts/{second.blob_id.hex0x}?wait=30")
+        await get(f"/v1/verdicts/{second.blob_id.hex0x}?wait=60")
 
         page = (await get("/v1/verdicts?limit=1"))["verdicts"]
         assert page == [found]
@@ -163,7 +163,7 @@ async def test_verdicts_are_waited_for_paged_streamed_and_explained(
         assert node["signer"] == SIGNER.address.hex0x
         await get("/healthz")
         assert (await get("/openapi.json"))["info"]["title"] == "Holdfast sampler"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANGS_S):
             while True:
                 async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as it:
                     if it.status == 200:
@@ -182,11 +182,11 @@ async def test_a_verdict_that_is_not_available_comes_again_when_it_is(
     await network.arm([0, 1, 2, 3], all_of(blob_id))
     async with sampling(network, tmp_path) as (_, url), asking(url) as get:
         await network.post(payload=payload)
-        found = await get(f"/v1/verdicts/{blob_id.hex0x}?wait=30")
+        found = await get(f"/v1/verdicts/{blob_id.hex0x}?wait=60")
         assert found["finding"] == "withheld"
         await network.heal()
         clock.now += 60
-        again = await get(f"/v1/verdicts/{blob_id.hex0x}?wait=30&after={found['cursor']}")
+        again = await get(f"/v1/verdicts/{blob_id.hex0x}?wait=60&after={found['cursor']}")
         assert again["finding"] == "available"
         clock.now -= 60
 
@@ -198,9 +198,9 @@ async def test_the_webhook_gets_every_verdict_in_order_signed_and_over_a_restart
         receiver.failing = True
         async with sampling(network, tmp_path, webhook_url=hook) as (_, url), asking(url) as get:
             first = await network.post()
-            await get(f"/v1/verdicts/{first.blob_id.hex0x}?wait=30")
+            await get(f"/v1/verdicts/{first.blob_id.hex0x}?wait=60")
             second = await network.post()
-            await get(f"/v1/verdicts/{second.blob_id.hex0x}?wait=30")
+            await get(f"/v1/verdicts/{second.blob_id.hex0x}?wait=60")
             await receiver.has_refused(1)
             given = (await get("/v1/verdicts"))["verdicts"]
         receiver.failing = False
@@ -242,7 +242,7 @@ async def test_samplers_together_restore_a_blob_that_its_custodians_drop(
             sampling(network, directory, wanted_error="1e-12") as (_, url),
             asking(url) as get,
         ):
-            found = await get(f"/v1/verdicts/{receipt.blob_id.hex0x}?wait=30")
+            found = await get(f"/v1/verdicts/{receipt.blob_id.hex0x}?wait=60")
             assert found["finding"] == "available"
             samplers.append(directory)
     await network.arm([0, 1, 2, 3], all_of(receipt.blob_id))
@@ -265,7 +265,7 @@ async def test_points_that_were_not_sampled_or_are_unknown_are_told_apart(
 ) -> None:
     receipt = await network.post(1_000_000)
     async with sampling(network, tmp_path) as (_, url), asking(url) as get:
-        found = await get(f"/v1/verdicts/{receipt.blob_id.hex0x}?wait=30")
+        found = await get(f"/v1/verdicts/{receipt.blob_id.hex0x}?wait=60")
         assert found["message"]["unit"] == 1
         evidence = await get(f"/v1/verdicts/{receipt.blob_id.hex0x}/evidence")
         sampled = sorted({one["item"] for one in evidence["attempts"]})
@@ -286,7 +286,7 @@ async def test_a_sample_that_is_asked_for_again_is_told_at_this_machine_alone(
 ) -> None:
     """Whoever saw it could serve it and no other points, and be found to have everything."""
     elsewhere = {"X-Forwarded-For": "192.0.2.1"}
-    payload, blob_id = network.payload()
+    blob_id = (await network.post()).blob_id
     await network.arm([0, 1, 2, 3], all_of(blob_id))
     # The retry is at a time of this test's choosing: the clock stands.
     async with (
@@ -294,8 +294,7 @@ async def test_a_sample_that_is_asked_for_again_is_told_at_this_machine_alone(
         asking(url) as get,
         asking(url, elsewhere) as get_elsewhere,
     ):
-        await network.post(payload=payload)
-        found = await get(f"/v1/verdicts/{blob_id.hex0x}?wait=30")
+        found = await get(f"/v1/verdicts/{blob_id.hex0x}?wait=60")
         assert found["finding"] != "available"
         about = f"/v1/verdicts/{blob_id.hex0x}/evidence"
         evidence = await get(about)
@@ -357,7 +356,7 @@ async def test_a_bug_about_one_blob_holds_up_no_other(
     async with sampling(network, tmp_path) as (sampler, url), asking(url) as get:
         await network.post(payload=payload)
         other = await network.post()
-        found = await get(f"/v1/verdicts/{other.blob_id.hex0x}?wait=30")
+        found = await get(f"/v1/verdicts/{other.blob_id.hex0x}?wait=60")
         assert found["finding"] == "available"
 
         async def is_put_off() -> bool:
@@ -395,7 +394,7 @@ async def test_a_disk_that_takes_nothing_of_one_blob_is_not_tried_for_ever(
         await network.post(payload=payload)
         for _ in range(2):  # the second is announced once the first has been sampled
             other = await network.post()
-            found = await get(f"/v1/verdicts/{other.blob_id.hex0x}?wait=30")
+            found = await get(f"/v1/verdicts/{other.blob_id.hex0x}?wait=60")
             assert found["finding"] == "available"
         assert met == 1
 
@@ -437,7 +436,7 @@ async def test_a_proposal_has_its_blob_looked_at_with_another_sample(
 
         async def items(after: int) -> tuple[Any, set[int]]:
             about = f"/v1/verdicts/{receipt.blob_id.hex0x}"
-            found = await get(f"{about}?wait=30&after={after}")
+            found = await get(f"{about}?wait=60&after={after}")
             evidence = await get(f"{about}/evidence")
             return found, {one["item"] for one in evidence["attempts"]}
 
@@ -488,12 +487,12 @@ async def test_a_blob_of_which_no_feed_told_is_looked_at_by_its_proposal(
     ):
         await get(f"/v1/verdicts/{receipt.blob_id.hex0x}", 404)
         assert (await asked(url, look))[0] == 202
-        found = await get(f"/v1/verdicts/{receipt.blob_id.hex0x}?wait=30")
+        found = await get(f"/v1/verdicts/{receipt.blob_id.hex0x}?wait=60")
         assert (found["finding"], found["message"]["rule"]) == ("available", 1)
         # where the settlement leans on no committee, the sampler does not
         strict = msgspec.structs.replace(look, batch=2, strict=True)
         assert (await asked(url, strict))[0] == 202
-        path = f"/v1/verdicts/{receipt.blob_id.hex0x}?wait=30&after={found['cursor']}"
+        path = f"/v1/verdicts/{receipt.blob_id.hex0x}?wait=60&after={found['cursor']}"
         found = await get(path)
         assert (found["finding"], found["message"]["rule"]) == ("available", 0)
         assert found["message"]["keysetHash"] == network.committee.keyset.hash.hex0x
