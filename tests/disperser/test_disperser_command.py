@@ -129,7 +129,7 @@ def test_a_disperser_starts_follows_its_keysets_and_stops_at_signals(
         assert process.stderr is not None
         listening = json.loads(process.stderr.readline())
         assert listening["event"] == "listening"
-        with urllib.request.urlopen(listening["url"] + "/v1/node", timeout=20) as answer:
+        with urllib.request.urlopen(listening["url"] + "/v1/node", timeout=300) as answer:
             assert json.load(answer)["keyset_hash"] == keyset().hash.hex0x
         for data, event in (
             (committee_of(following, introduced).serialize(), "keysets read again"),
@@ -138,10 +138,10 @@ def test_a_disperser_starts_follows_its_keysets_and_stops_at_signals(
             (keysets / "two.json").write_bytes(data)
             process.send_signal(signal.SIGHUP)
             assert json.loads(process.stderr.readline())["event"] == event
-            with urllib.request.urlopen(listening["url"] + "/v1/keysets", timeout=20) as answer:
+            with urllib.request.urlopen(listening["url"] + "/v1/keysets", timeout=300) as answer:
                 listed = [one["keyset_hash"] for one in json.load(answer)["keysets"]]
             assert listed == [keyset().hash.hex0x, following.hash.hex0x]
         process.send_signal(signal.SIGTERM)
-        _, logged = process.communicate(timeout=30)
+        _, logged = process.communicate(timeout=300)
         assert "correct horse" not in logged
         assert process.returncode == 0

@@ -38,6 +38,8 @@ KEYSET = committee(not_before=0).keyset
 PROGRAM = "from committee.cli.member import member, signer; import click; g = click.Group()\n"
 PROGRAM += "g.add_command(member); g.add_command(signer); g()"
 COMMAND = [sys.executable, "-c", PROGRAM]
+HANGS_S = 300.0
+"""Nothing takes so long, however busy the machine is, unless it hangs."""
 
 
 @dataclass
@@ -60,6 +62,8 @@ class Files:
     def member(self, *more: str) -> list[str]:
         directory = self.keyset.parent / "data"
         options = {"port": "0", "directory": str(directory), "keysets": str(self.keyset)}
+        # The setup for KZG takes seconds of a processor, and others may need the machine too.
+        options |= {"attest-timeout-s": f"{HANGS_S}", "request-timeout-s": f"{2 * HANGS_S}"}
         if "--config" not in more:
             options["dispersers"] = DISPERSER.address.hex0x
         flags = [text for name, value in options.items() for text in (f"--{name}", value)]
@@ -104,7 +108,7 @@ def started(arguments: list[str], event: str) -> Iterator[tuple[subprocess.Popen
 def refused(arguments: list[str]) -> tuple[int, str]:
     """Exit code and error of a command that does not start."""
     done = subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=HANGS_S, check=False
     )
     return done.returncode, done.stderr
 
@@ -114,7 +118,7 @@ def put(url: str, request: Dispersal, now: int) -> bytes:
     sent = urllib.request.Request(
         path, body_of(request), ticket(request, time=now).fields(), method="PUT"
     )
-    with urllib.request.urlopen(sent, timeout=60) as answer:
+    with urllib.request.urlopen(sent, timeout=HANGS_S) as answer:
         signature: bytes = answer.read()
     return signature
 
@@ -185,7 +189,7 @@ def test_keysets_and_dispersers_are_read_again_at_sighup_whole_or_not_at_all(
             return next(line for line in lines if line["event"].startswith(what))
 
         def followed() -> list[str]:
-            with urllib.request.urlopen(entry["url"] + "/v1/keysets", timeout=60) as answer:
+            with urllib.request.urlopen(entry["url"] + "/v1/keysets", timeout=HANGS_S) as answer:
                 return [found["keyset_hash"] for found in json.load(answer)["keysets"]]
 
         (tmp_path / "b.json").write_bytes(other.serialize())

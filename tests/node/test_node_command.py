@@ -46,7 +46,7 @@ def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, 
 
 
 def fetch(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=300) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 
