@@ -78,7 +78,7 @@ class ManualTimer:
 
 async def eventually(condition: Callable[[], bool]) -> None:
     """Let the event loop run until something holds; a test that waits in vain fails."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while not condition():  # noqa: ASYNC110  # nothing tells when it does
             await asyncio.sleep(0)
 

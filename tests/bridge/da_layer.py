@@ -75,10 +75,10 @@ def served() -> Iterator[DaLayer]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
     thread.start()
-    assert started.wait(30)
+    assert started.wait(300)
     try:
         yield layer
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
+        thread.join(300)
         loop.close()

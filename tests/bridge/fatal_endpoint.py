@@ -73,10 +73,10 @@ def fatal_endpoint(behind: str, number: int, when: When) -> Iterator[FatalEndpoi
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
     thread.start()
-    assert started.wait(30)
+    assert started.wait(300)
     try:
         yield made
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
+        thread.join(300)
         loop.close()

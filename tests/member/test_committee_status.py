@@ -174,7 +174,7 @@ async def test_watching_prints_line_after_line_until_it_is_told_to_stop(members:
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         rates = []
         while None in rates or not rates:
             found = json.loads(await process.stdout.readline())

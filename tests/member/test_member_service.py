@@ -370,7 +370,7 @@ class TestCertificates:
     ) -> None:
         few, all_four = (certificate(*signers).serialize() for signers in ((0, 1, 2), range(4)))
         async with (
-            asyncio.timeout(30),
+            asyncio.timeout(300),
             Client(running.url) as client,
             aclosing(client.events(after=0)) as events,
         ):

@@ -122,7 +122,7 @@ class TestSigner:
                     async with remote_signer(path):
                         pass
                 await signer.sign(attestation())
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(300):
                 while True:
                     try:
                         async with remote_signer(path) as signer:

@@ -184,7 +184,7 @@ async def test_a_sampler_is_followed_over_its_restart() -> None:
 
 
 async def _until(following: Following, holds: object) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(300):
         while not holds():  # type: ignore[operator]
             following.news.clear()
             await following.news.wait()
@@ -221,7 +221,7 @@ async def test_verdicts_are_printed_as_they_come_until_it_is_stopped() -> None:
             stdout=asyncio.subprocess.PIPE,
         )
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(300):
             first = json.loads(await process.stdout.readline())
             stage.board.said([line(2, "inconclusive")])
             second = json.loads(await process.stdout.readline())

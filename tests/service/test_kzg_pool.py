@@ -315,7 +315,7 @@ def test_what_waits_in_a_discarded_executor_is_done_by_the_next() -> None:
 
 # ---------------------------------------------------------------- with real processes
 
-DEADLINE_S = 60
+DEADLINE_S = 300
 
 
 def a_worker_other_than(known: set[int | None]) -> int:
