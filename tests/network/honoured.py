@@ -89,7 +89,7 @@ class Ledger(Generic[N]):
     async def _read(self, given: Given, members: Collection[int]) -> bytearray:
         arcs = self.committee.committee.keyset.arcs
         custody = {self.committee.url(member): frozenset(arcs[member]) for member in members}
-        async with asyncio.timeout(60), Client(list(custody), policy=ONCE) as client:
+        async with asyncio.timeout(300), Client(list(custody), policy=ONCE) as client:
             return await client.get(given.certificate.header, custody=custody)
 
 

@@ -44,7 +44,7 @@ MANY_KILLS = 200
 PAYLOAD_BYTES = 150_000
 PATIENT_S = 60
 SETTINGS = {
-    "disperser": {"hedge_s": 0.5, "dispersal_timeout_s": 10.0, "member_timeout_s": 10.0},
+    "disperser": {"hedge_s": 0.5, "dispersal_timeout_s": 60.0, "member_timeout_s": 60.0},
     "member": {"shutdown_grace_s": 0.5, "max_reads": 7},
     "member-1": {"max_reads": 9},
 }

@@ -38,7 +38,7 @@ FLAGS: Final = (
 )
 PICTURES: Final = os.environ.get("HOLDFAST_PICTURES")
 """A directory for screenshots."""
-WAIT_S: Final = 20.0
+WAIT_S: Final = 300.0
 """A bound on every wait, which no passing test comes near."""
 
 

@@ -153,7 +153,7 @@ async def test_a_person_sees_a_batch_withheld_and_why(
             await page.until(
                 "[...document.querySelectorAll('#matrix [data-state=lost]')].length > 0"
             )
-            await page.until(f"{LIST}.includes({short!r})", wait_s=40.0)
+            await page.until(f"{LIST}.includes({short!r})")
             assert "withheld" in await page.text("#verdict-list li")
             await page.keep("withheld")
             await page.evaluate("document.querySelector('#verdict-list button').click()")
