@@ -9,7 +9,7 @@ COMPILER := $(or $(shell command -v gcc),$(shell command -v clang))
 SANITIZED := build/sanitize
 CONTRACTS := bridge_client/contracts
 
-.PHONY: demo contracts test lint crash soak bench sanitize setup clean help
+.PHONY: demo contracts test coverage lint crash soak bench sanitize setup clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -48,10 +48,15 @@ lint: $(VENV)/.tests ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 # In the order of their names: files of few tests are the long ones here, and would all come last.
+ALL_TESTS := -n 2 --dist loadfile --no-loadscope-reorder -m "not crash and not soak"
+
 test: lint $(CONTRACTS)/node_modules/.ready ## everything that must hold
 	@$(COMPILED)
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not crash and not soak" \
-	  --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest $(ALL_TESTS)
+
+coverage: $(VENV)/.tests $(CONTRACTS)/node_modules/.ready ## the same, and which lines and branches they reach
+	@$(COMPILED)
+	@$(BIN)/pytest $(ALL_TESTS) --cov --cov-report=term:skip-covered
 
 crash: $(VENV)/.tests ## kill the node at random moments, many times
 	@$(BIN)/pytest -m crash

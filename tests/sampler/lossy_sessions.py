@@ -27,7 +27,7 @@ LOSSY: Final[list[Fault]] = [
     Cut(path=ABOUT, share=0.03, after_bytes=1000),
     Delay(path=ABOUT, share=0.1, seconds=0.3),
 ]
-AT_ONCE: Final = 8
+AT_ONCE: Final = 16
 """Members, fronts and sessions share one core here: a session's own time is to be most of it."""
 PATIENCE: Final = Patience(
     hedge_s=0.5, doubt_s=1.5, question_s=5.0, suspect_s=3.0, round_s=2.0, deadline_s=60.0

@@ -230,7 +230,7 @@ async def test_a_clock_that_is_wrong_makes_nobody_a_liar(network: Network, tmp_p
     # This session goes on until its deadline. No member is asked for the time meanwhile.
     async with (
         a_feed([]) as url,
-        sampling(network, tmp_path, feeds=url, clock=lambda: before, deadline_s=6.0) as (
+        sampling(network, tmp_path, feeds=url, clock=lambda: before, deadline_s=3.0) as (
             sampler,
             _,
         ),
