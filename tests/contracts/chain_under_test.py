@@ -112,8 +112,15 @@ class Chain:
         self._rpc("anvil_setBlockTimestampInterval", 1)
 
     def advance(self, seconds: int) -> None:
-        """A block that much later than the last one."""
-        self.at_time(self.now + seconds)
+        """A block that much later than the last one, which may be made meanwhile: anvil answers to
+        a transaction before it mines it.
+        """
+        while True:
+            try:
+                return self.at_time(self.now + seconds)
+            except Web3RPCError as error:
+                if "lower than previous block" not in str(error):
+                    raise
 
     def at_time(self, time: int) -> None:
         """A block of exactly that time, in unix seconds."""
