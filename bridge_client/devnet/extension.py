@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,59 +15,25 @@ from committee.devnet.founding import founded
 from committee.devnet.parts import DISPERSER
 from da_node.service import BadConfiguration
 from da_node.service.network import Network
-from da_node.service.network.extension import Contribution, Extension, Ground
+from da_node.service.network.extension import NOTHING, Contribution, Extension, Ground
+from da_node.service.network.observing import LogObserver
 from da_node.service.network.part import LOOPBACK
 from sampler.devnet import SAMPLER, sampler_address
 
-LOOK_S: Final = 0.5
-UNTOLD: Final = 1000
-"""Lines that wait to be told; older ones are dropped."""
 
+def _observe(network: Network, rpc: str) -> LogObserver:
+    """What the watcher prints: the chain and its batches."""
+    chain, told = network[L1], Happenings()
 
-class L1Observer:
-    """Reads what the watcher prints."""
+    def panels() -> Sequence[RenderableType]:
+        return [l1_line(chain.state, chain.pid, rpc, told)]
 
-    def __init__(self, network: Network, rpc: str) -> None:
-        self._chain = network[L1]
-        self._log = network[WATCHER].tail()
-        self._rpc = rpc
-        self._told = Happenings()
-        self._untold: deque[str] = deque(maxlen=UNTOLD)
-
-    async def watch(self) -> None:
-        """Look on until cancelled."""
-        while True:
-            for event in self._log.read():
-                if (line := self._told.take(event)) is not None:
-                    self._untold.append(line)
-            await asyncio.sleep(LOOK_S)
-
-    def news(self) -> Sequence[str]:
-        """What has happened since the last call."""
-        told = list(self._untold)
-        self._untold.clear()
-        return told
-
-    def panels(self) -> Sequence[RenderableType]:
-        """The chain and its batches."""
-        return [l1_line(self._chain.state, self._chain.pid, self._rpc, self._told)]
-
-
-class _Nobody:
-    """Where no L1 is wanted."""
-
-    async def watch(self) -> None: ...
-
-    def news(self) -> Sequence[str]:
-        return []
-
-    def panels(self) -> Sequence[RenderableType]:
-        return []
+    return LogObserver(network[WATCHER].tail(), told.take, panels)
 
 
 def _contribute(ground: Ground) -> Contribution:
     if not ground.options["l1"]:
-        return Contribution(parts=[], usage=[], observe=lambda network: _Nobody())
+        return NOTHING
     if ground.options["no_sampler"]:
         reason = "a batch is final by a sampler's verdict, and --no-sampler leaves it out"
         raise BadConfiguration(source="command line", name="--l1", reason=reason)
@@ -88,7 +52,7 @@ def _contribute(ground: Ground) -> Contribution:
     return Contribution(
         parts=parts,
         usage=_usage(files, rpc),
-        observe=lambda network: L1Observer(network, rpc),
+        observe=lambda network: _observe(network, rpc),
     )
 
 

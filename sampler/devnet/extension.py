@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,69 +11,35 @@ from rich.console import RenderableType
 from committee.devnet.founding import Founding, founded
 from committee.devnet.parts import DISPERSER
 from da_node.service.network import Network
-from da_node.service.network.extension import Contribution, Extension, Ground
+from da_node.service.network.extension import NOTHING, Contribution, Extension, Ground
+from da_node.service.network.observing import LogObserver
 from sampler.devnet.findings import Findings, findings_table, sampler_line
 from sampler.devnet.parts import SAMPLER, sampler_address, sampler_part
 
-POLL_S: Final = 0.5
-UNTOLD: Final = 1000
-"""Lines that wait to be told; older ones are dropped."""
 
+def _observe(network: Network) -> LogObserver:
+    """What the sampler logs: itself and its verdicts."""
+    one, findings = network[SAMPLER], Findings()
 
-class SamplerObserver:
-    """Reads what the sampler logs."""
-
-    def __init__(self, network: Network) -> None:
-        self._sampler = network[SAMPLER]
-        self._log = self._sampler.tail()
-        self._findings = Findings()
-        self._untold: deque[str] = deque(maxlen=UNTOLD)
-
-    async def watch(self) -> None:
-        """Look on until cancelled."""
-        while True:
-            for event in self._log.read():
-                if (line := self._findings.take(event)) is not None:
-                    self._untold.append(line)
-            await asyncio.sleep(POLL_S)
-
-    def news(self) -> Sequence[str]:
-        """What has happened since the last call."""
-        told = list(self._untold)
-        self._untold.clear()
-        return told
-
-    def panels(self) -> Sequence[RenderableType]:
-        """The sampler and its verdicts."""
-        one = self._sampler
+    def panels() -> Sequence[RenderableType]:
         return [
-            sampler_line(one.state, one.pid, one.url, self._findings),
-            findings_table(list(self._findings.recent)),
+            sampler_line(one.state, one.pid, one.url, findings),
+            findings_table(list(findings.recent)),
         ]
 
-
-class _Nobody:
-    """Where no sampler is wanted."""
-
-    async def watch(self) -> None: ...
-
-    def news(self) -> Sequence[str]:
-        return []
-
-    def panels(self) -> Sequence[RenderableType]:
-        return []
+    return LogObserver(one.tail(), findings.take, panels)
 
 
 def _contribute(ground: Ground) -> Contribution:
     if ground.options["no_sampler"]:
-        return Contribution(parts=[], usage=[], observe=lambda network: _Nobody())
+        return NOTHING
     founding = founded(ground.directory)
     disperser = f"http://127.0.0.1:{ground.ports.of(DISPERSER)}"
     part = sampler_part(ground.directory, founding, ground.ports, disperser, ground.more)
     return Contribution(
         parts=[part],
         usage=_usage(ground, founding, part.url),
-        observe=SamplerObserver,
+        observe=_observe,
     )
 
 

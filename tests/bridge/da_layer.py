@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
 from blob_specimens import blob_of
+from threaded import in_a_thread
 
 from da_node.coding import BlobId, EncodedBlob
 from da_node.service import HoldfastError, NotFound, UnknownBlob, problem_of
@@ -59,26 +58,8 @@ class DaLayer:
 @contextmanager
 def served() -> Iterator[DaLayer]:
     layer = DaLayer()
-    started, stop = threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def run() -> None:
-        application = web.Application()
-        application.router.add_get("/{path:.*}", layer.answer)
-        runner = web.AppRunner(application, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        layer.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        started.set()
-        await stop.wait()
-        await runner.cleanup()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
-    thread.start()
-    assert started.wait(300)
-    try:
+    application = web.Application()
+    application.router.add_get("/{path:.*}", layer.answer)
+    with in_a_thread(application) as url:
+        layer.url = url
         yield layer
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(300)
-        loop.close()

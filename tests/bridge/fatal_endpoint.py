@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import json
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import aiohttp
 from aiohttp import web
+from threaded import in_a_thread
 
 
 class When(enum.Enum):
@@ -57,26 +56,8 @@ class FatalEndpoint:
 @contextmanager
 def fatal_endpoint(behind: str, number: int, when: When) -> Iterator[FatalEndpoint]:
     made = FatalEndpoint(behind, number, when)
-    started, stop = threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def run() -> None:
-        application = web.Application()
-        application.router.add_post("/", made.answer)
-        runner = web.AppRunner(application, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-        started.set()
-        await stop.wait()
-        await runner.cleanup()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
-    thread.start()
-    assert started.wait(300)
-    try:
+    application = web.Application()
+    application.router.add_post("/", made.answer)
+    with in_a_thread(application) as url:
+        made.url = f"{url}/"
         yield made
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(300)
-        loop.close()

@@ -60,6 +60,22 @@ class Contribution:
     observe: Callable[[Network], Observer]
 
 
+class _Nobody:
+    """Sees nothing."""
+
+    async def watch(self) -> None: ...
+
+    def panels(self) -> Sequence[RenderableType]:
+        return []
+
+    def news(self) -> Sequence[str]:
+        return []
+
+
+NOTHING: Final = Contribution(parts=(), usage=(), observe=lambda network: _Nobody())
+"""Of a package that is not wanted in this network."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Extension:
     """How a package adds to a network."""
